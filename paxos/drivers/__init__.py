@@ -1,0 +1,1 @@
+"""Drivers decide what happens next; the rules decide what it does."""

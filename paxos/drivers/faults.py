@@ -1,0 +1,108 @@
+"""Faults by script: one line of text each, so that a run can be told in a sentence.
+
+    drop promise 3 to ann         the third promise sent to ann is lost
+    drop prepare from ben         every prepare of ben is lost
+    duplicate accept 1 to n2      it arrives twice
+    delay accept by 2.5           every accept takes 2.5 message delays longer
+    crash n1 at 4 for 10          n1 stops at time 4 and comes back at 14
+    crash n1 after save 1         n1 stops right after its first save, before it answers
+    cut ann n1 | ben n2 n3 from 2 to 9
+                                  these two groups do not hear each other in between
+
+Times are in mean message delays; a number counts the messages that fit the line, from 1.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+KINDS = ("prepare", "promise", "accept", "accepted", "refused")
+
+
+class FaultError(ValueError):
+    """A line that is no fault, or names what is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnMessage:
+    """Drop, duplicate or delay messages of one kind."""
+
+    act: str
+    kind: str
+    nth: int | None
+    to: str | None
+    sender: str | None
+    by: float
+
+
+@dataclass(frozen=True, slots=True)
+class CrashAt:
+    node: str
+    at: float
+    lasts: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CrashAfterSave:
+    node: str
+    nth: int
+    lasts: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CutBetween:
+    groups: tuple[tuple[str, ...], ...]
+    start: float
+    end: float
+
+
+Fault = OnMessage | CrashAt | CrashAfterSave | CutBetween
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_ON_MESSAGE = re.compile(
+    r"(drop|duplicate|delay) (\w+)(?: (\d+))?(?: to (\S+))?(?: from (\S+))?(?: by " + _NUMBER + ")?"
+)
+_CRASH_AT = re.compile(rf"crash (\S+) at {_NUMBER}(?: for {_NUMBER})?")
+_CRASH_SAVE = re.compile(rf"crash (\S+) after save (\d+)(?: for {_NUMBER})?")
+_CUT = re.compile(rf"cut (.+?) from {_NUMBER} to {_NUMBER}")
+
+
+def parse(line: str, nodes: Iterable[str]) -> Fault:
+    """Read one line. Raises FaultError, with the grammar's nearest form, if it cannot be read."""
+    text, known = " ".join(line.split()), list(nodes)
+    fault = _read(text)
+    if fault is None:
+        raise FaultError(f"cannot read the fault {line!r}. Forms:{__doc__.split('sentence.')[1]}")
+    match fault:
+        case OnMessage(act, kind, nth, _, _, by):
+            if kind not in KINDS:
+                raise FaultError(f"{line!r}: no message is a {kind!r}; use {', '.join(KINDS)}")
+            if (act == "delay") != (by > 0) or nth == 0:
+                raise FaultError(f"{line!r}: `delay` needs `by TIME`, others do not; count from 1")
+            named = [name for name in (fault.to, fault.sender) if name]
+        case CutBetween(groups, start, end):
+            named = [name for group in groups for name in group]
+            if end <= start or len(groups) < 2 or len(named) != len(set(named)):
+                raise FaultError(f"{line!r}: a cut needs two groups apart and an end after its start")
+        case _:
+            named = [fault.node]
+    for name in named:
+        if name not in known:
+            raise FaultError(f"{line!r}: no node is called {name!r}; there are {', '.join(known)}")
+    return fault
+
+
+def _read(text: str) -> Fault | None:
+    if match := _ON_MESSAGE.fullmatch(text):
+        act, kind, nth, to, sender, by = match.groups()
+        return OnMessage(act, kind, int(nth) if nth else None, to, sender, float(by or 0))
+    if match := _CRASH_AT.fullmatch(text):
+        node, at, lasts = match.groups()
+        return CrashAt(node, float(at), float(lasts) if lasts else None)
+    if match := _CRASH_SAVE.fullmatch(text):
+        node, nth, lasts = match.groups()
+        return CrashAfterSave(node, int(nth), float(lasts) if lasts else None)
+    if match := _CUT.fullmatch(text):
+        groups = tuple(tuple(group.split()) for group in match[1].split("|"))
+        return CutBetween(groups, float(match[2]), float(match[3]))
+    return None

@@ -1,0 +1,316 @@
+"""One seed, one run: a world in virtual time, with the faults of a real one.
+
+The simulator decides when messages arrive, what is lost and who crashes. It knows no rule of any
+protocol: it calls `step` and carries out the effects. Time is counted in whole ticks and chance
+comes from `random.Random(str)` by `random()` and `getrandbits()` alone, so that a seed means the
+same bytes of trace on every Python.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+from typing import Any, Literal
+
+from ..protocol import log, static
+from ..protocol.messages import Answer, Decide, Message, Propose, Save, Send, Timeout, Wait
+from ..protocol.quorum import Flexible, majority
+from ..trace import TICK, Crash, Cut, Header, Heal, Lost, Open, Record, Sent, Step, Trace
+from .faults import CrashAfterSave, CrashAt, CutBetween, OnMessage, parse
+
+PROTOCOLS: dict[str, Any] = {"static": static, "log": log}
+PEOPLE = ("ann", "ben", "cleo", "dan", "eve", "finn", "gus", "hana")
+PATIENCE = 6 * TICK  # how long a proposer waits for answers
+BACKOFF = 3 * TICK  # the first wait after a rival; doubles with each round, at random within
+DOWN = 8 * TICK  # mean time a crashed node stays down
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that a run depends on. Times are in mean message delays, chances from 0 to 1."""
+
+    protocol: str = "static"
+    seed: int = 0
+    proposers: int = 2
+    acceptors: int = 3
+    learners: int = 1
+    phase1: int | None = None  # quorum sizes; a majority unless given
+    phase2: int | None = None
+    wishes: Sequence[tuple[float, str, str]] | None = None  # (time, proposer, what it asks for)
+    loss: float = 0.0
+    duplicate: float = 0.0
+    crash: float = 0.0  # chance that a node crashes in the middle of a step
+    partition: float = 0.0  # chance, per message delay, that the network splits for a while
+    jitter: float = 0.5  # a message takes 1 - jitter to 1 + jitter
+    backoff: Literal["random", "fixed"] = "random"
+    until: float = 200.0
+    faults: Sequence[str] = ()
+
+
+def simulate(world: World | None = None, **options: Any) -> Trace:
+    """Run a world to its end, or until its time is up. Raises ValueError for an impossible one."""
+    return Simulation(world or World(**options)).run()
+
+
+def names(world: World) -> dict[str, list[str]]:
+    """Who is there, by role."""
+    extra = [f"p{number}" for number in range(len(PEOPLE) + 1, world.proposers + 1)]
+    return {
+        "proposer": [*PEOPLE, *extra][: world.proposers],
+        "acceptor": [f"n{number}" for number in range(1, world.acceptors + 1)],
+        "learner": [f"l{number}" for number in range(1, world.learners + 1)],
+    }
+
+
+@dataclass
+class Node:
+    """A process: what `step` knows (state), what a crash spares (saved), and its one timer."""
+
+    name: str
+    role: str
+    state: Any = None
+    saved: Any = None
+    saves: int = 0
+    up: bool = True
+    timer: int = 0  # the number of the last wait; an earlier one means nothing any more
+    wishes: list[str] = field(default_factory=list)  # asked of it and not decided yet
+
+
+class Simulation:
+    """A run in progress. `agenda` is a heap of (time, number, what to do then)."""
+
+    def __init__(self, world: World) -> None:
+        check(world)
+        self.world, self.now, self.cut = world, 0, ()
+        self.rules = PROTOCOLS[world.protocol]
+        self.quorums = quorums(world)
+        self.roles = names(world)
+        self.nodes = {name: Node(name, role) for role in self.roles for name in self.roles[role]}
+        self.faults = [parse(line, self.nodes) for line in world.faults]
+        self.records: list[Record] = []
+        self.agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self.number, self.ids, self.fitting = count(), count(1), Counter[int]()
+        self.senders: dict[int, str] = {}
+
+    def chance(self, purpose: str) -> Random:
+        """A stream of chance for one purpose, so that more loss does not change every latency."""
+        streams: dict[str, Random] = self.__dict__.setdefault("streams", {})
+        return streams.setdefault(purpose, Random(f"{self.world.seed}/{purpose}"))
+
+    def at(self, time: int, act: Callable[[], None]) -> None:
+        heapq.heappush(self.agenda, (time, next(self.number), act))
+
+    def run(self) -> Trace:
+        world = self.world
+        for node in self.nodes.values():
+            self.open(node)
+        for time, name, wish in wishes(world):
+            self.at(ticks(time), lambda name=name, wish=wish: self.ask(self.nodes[name], wish))
+        for fault in self.faults:
+            if isinstance(fault, CrashAt):
+                node, lasts = self.nodes[fault.node], fault.lasts
+                self.at(ticks(fault.at), lambda node=node, lasts=lasts: self.crash(node, lasts))
+            elif isinstance(fault, CutBetween):
+                groups = fault.groups
+                self.at(ticks(fault.start), lambda groups=groups: self.split(groups))
+                self.at(ticks(fault.end), self.heal)
+        if world.partition:
+            self.at(TICK, self.weather)
+        while self.agenda and self.agenda[0][0] <= ticks(world.until):
+            self.now, _, act = heapq.heappop(self.agenda)
+            act()
+        roles = tuple((node.name, node.role) for node in self.nodes.values())
+        header = Header(world.protocol, world.seed, self.quorums, roles, tuple(world.faults))
+        return Trace(header, tuple(self.records))
+
+    # What happens to a node.
+
+    def open(self, node: Node) -> None:
+        """Start, or come back: with what was saved, or with nothing and a new identity."""
+        identity = f"{self.chance('identity').getrandbits(128):032x}"
+        fresh = self.rules.start(node.role, identity, self.quorums)
+        node.state = fresh if node.saved is None else node.saved
+        node.up = True
+        self.records.append(Open(self.now, node.name, node.state))
+        for wish in list(node.wishes):  # the user asks again
+            self.step(node, Propose(wish))
+
+    def crash(self, node: Node, lasts: float | None) -> None:
+        if not node.up:
+            return
+        node.up, node.timer = False, next(self.number)
+        self.records.append(Crash(self.now, node.name))
+        if lasts is not None:
+            self.at(self.now + ticks(lasts), lambda: self.open(node))
+
+    def ask(self, node: Node, wish: str) -> None:
+        node.wishes.append(wish)
+        if node.up:
+            self.step(node, Propose(wish))
+
+    def step(self, node: Node, event: Any, received: int | None = None) -> None:
+        """Let the rules decide, then carry out the effects, in order, up to a crash."""
+        state, effects = self.rules.STEPS[node.role](node.state, event)
+        node.state, sent, done = state, list[Sent](), 0
+        crash = self.crash_point(node, effects)
+        record = len(self.records)
+        self.records.append(Heal(0))  # kept free for this step: what it causes comes after it
+        for effect in effects[: crash[0] if crash else None]:
+            self.carry_out(node, effect, sent, received)
+            done += 1
+        step = Step(self.now, node.name, event, state, effects, done, tuple(sent), received)
+        self.records[record] = step
+        if crash:
+            self.crash(node, crash[1])
+
+    def crash_point(self, node: Node, effects: Sequence[Any]) -> tuple[int, float | None] | None:
+        """After how many effects this step is cut short, and for how long the node is down."""
+        for done, effect in enumerate(effects, 1):
+            if isinstance(effect, Save):
+                node.saves += 1
+                for fault in self.faults:
+                    match fault:
+                        case CrashAfterSave(name, nth, lasts) if (name, nth) == (node.name, node.saves):
+                            return done, lasts
+        dice = self.chance("crash")
+        if effects and dice.random() < self.world.crash:
+            return int(dice.random() * (len(effects) + 1)), dice.random() * 2 * DOWN / TICK
+        return None
+
+    def carry_out(self, node: Node, effect: Any, sent: list[Sent], received: int | None) -> None:
+        match effect:
+            case Save(state):
+                node.saved = state
+            case Send(to, message):
+                back = [self.senders[received]] if received is not None else []
+                for name in back if to == "sender" else self.roles[to.removesuffix("s")]:
+                    one = Sent(next(self.ids), name, message)
+                    self.senders[one.id] = node.name
+                    sent.append(one)
+                    self.post(node.name, one)
+            case Wait(why, timer):
+                node.timer = mine = next(self.number)
+                self.at(self.now + self.patience(why, timer), lambda: self.wake(node, mine, timer))
+            case Decide():
+                node.timer, node.wishes = next(self.number), node.wishes[1:]
+
+    def wake(self, node: Node, mine: int, timer: Any) -> None:
+        if node.timer == mine:
+            self.step(node, Timeout(timer))
+
+    def patience(self, why: str, timer: Any) -> int:
+        """How long to wait. After a rival: within a window that doubles with the round, at random,
+        so that two who keep getting in each other's way will one day not."""
+        if why == "answers":
+            return PATIENCE
+        if self.world.backoff == "fixed":
+            return TICK // 2
+        ballot = getattr(timer, "content", timer)
+        window = BACKOFF << min(ballot.round, 5)
+        return TICK // 2 + int(self.chance("backoff").random() * window)
+
+    # What happens to a message.
+
+    def post(self, sender: str, one: Sent) -> None:
+        """Send one message on its way: once, twice or not at all."""
+        dice, copies, late = self.chance("network"), 1, 0.0
+        lost, twice = dice.random() < self.world.loss, dice.random() < self.world.duplicate
+        for number, fault in enumerate(self.faults):
+            if isinstance(fault, OnMessage) and fits(fault, sender, one):
+                self.fitting[number] += 1
+                if fault.nth in (None, self.fitting[number]):
+                    lost, twice = lost or fault.act == "drop", twice or fault.act == "duplicate"
+                    late += fault.by
+        copies += twice
+        if lost:
+            copies -= 1
+            self.at(self.now + TICK // 2, lambda: self.lose(one.id, "lost"))
+        for _ in range(copies):
+            spread = (2 * dice.random() - 1) * self.world.jitter
+            self.at(self.now + ticks(1 + spread + late), lambda: self.deliver(sender, one))
+
+    def lose(self, id: int, why: Literal["lost", "cut off", "node down"]) -> None:
+        self.records.append(Lost(self.now, id, why))
+
+    def deliver(self, sender: str, one: Sent) -> None:
+        node = self.nodes[one.to]
+        if self.apart(sender, one.to):
+            self.lose(one.id, "cut off")
+        elif not node.up:
+            self.lose(one.id, "node down")
+        elif node.role == "acceptor":
+            self.step(node, one.message, one.id)
+        else:
+            self.step(node, Answer(sender, one.message), one.id)
+
+    # What happens to the network.
+
+    def apart(self, one: str, other: str) -> bool:
+        side = {name: number for number, group in enumerate(self.cut) for name in group}
+        return one in side and other in side and side[one] != side[other]
+
+    def split(self, groups: tuple[tuple[str, ...], ...]) -> None:
+        self.cut = groups
+        self.records.append(Cut(self.now, groups))
+
+    def heal(self) -> None:
+        self.cut = ()
+        self.records.append(Heal(self.now))
+
+    def weather(self) -> None:
+        """Perhaps split the network in two, for one to eight message delays."""
+        dice = self.chance("partition")
+        if not self.cut and dice.random() < self.world.partition:
+            left = [name for name in self.nodes if dice.random() < 0.5]
+            right = [name for name in self.nodes if name not in left]
+            if left and right:
+                self.split((tuple(left), tuple(right)))
+                self.at(self.now + ticks(1 + 7 * dice.random()), self.heal)
+        if any(node.wishes for node in self.nodes.values()):
+            self.at(self.now + TICK, self.weather)
+
+
+def fits(fault: OnMessage, sender: str, one: Sent) -> bool:
+    message: Message = getattr(one.message, "content", one.message)
+    kind = type(message).__name__.lower()
+    return kind == fault.kind and fault.to in (None, one.to) and fault.sender in (None, sender)
+
+
+def ticks(delays: float) -> int:
+    return round(delays * TICK)
+
+
+def quorums(world: World) -> Flexible:
+    whole = majority(world.acceptors)
+    return Flexible(world.acceptors, world.phase1 or whole.phase1, world.phase2 or whole.phase2)
+
+
+def wishes(world: World) -> Sequence[tuple[float, str, str]]:
+    """Unless told otherwise everybody wants the car, one and a half message delays apart."""
+    if world.wishes is not None:
+        return world.wishes
+    people = names(world)["proposer"]
+    say = "book saturday {}" if world.protocol == "log" else "{}"
+    return [(1.5 * number, name, say.format(name.capitalize())) for number, name in enumerate(people)]
+
+
+def check(world: World) -> None:
+    """Refuse a world that cannot be, in one sentence that says what to do."""
+    if world.protocol not in PROTOCOLS:
+        raise ValueError(f"no protocol is called {world.protocol!r}; there are {', '.join(PROTOCOLS)}")
+    for what in ("proposers", "acceptors", "learners"):
+        least = 0 if what == "learners" else 1
+        if getattr(world, what) < least:
+            raise ValueError(f"{getattr(world, what)} {what}: a run needs at least {least}.")
+    for what in ("loss", "duplicate", "crash", "partition"):
+        if not 0 <= getattr(world, what) <= 1:
+            raise ValueError(f"{what} is a chance: {getattr(world, what)} is not from 0 to 1.")
+    if not 0 <= world.jitter < 1:
+        raise ValueError(f"jitter {world.jitter} is not from 0 to below 1: time cannot run backwards.")
+    if not 0 <= world.until <= 1_000_000:
+        raise ValueError(f"until {world.until} is not from 0 to 1,000,000 message delays.")
+    for _, name, _ in wishes(world):
+        if name not in names(world)["proposer"]:
+            raise ValueError(f"{name!r} wishes something but is no proposer; raise --proposers.")

@@ -1,0 +1,36 @@
+"""The acceptor: three rules, one `case` each. This is the whole memory of Paxos."""
+
+from dataclasses import dataclass, replace
+
+from .ballot import NO_BALLOT, Ballot
+from .messages import Accept, Accepted, Effect, Prepare, Promise, Refused, Save, Send
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptor:
+    """What an acceptor must never forget: the highest ballot it promised, and its last vote."""
+
+    promised: Ballot = NO_BALLOT
+    vote: Accept | None = None
+
+
+def step(acceptor: Acceptor, request: Prepare | Accept) -> tuple[Acceptor, tuple[Effect, ...]]:
+    """Answer one request ("Paxos Made Simple", section 2.2, phases 1b and 2b).
+
+    Save comes before Send: a promise that a crash can take back was never a promise.
+    """
+    match request:
+        case Prepare(ballot) if ballot > acceptor.promised:  # 1b: promise
+            now = replace(acceptor, promised=ballot)
+            return now, (Save(now), Send("sender", Promise(ballot, acceptor.vote)))
+
+        # `>=`: a promise shuts out lower ballots, not its own. Without the guard a vote slips in
+        # below a promise, unseen by the proposer who holds that promise: two values get chosen.
+        case Accept(ballot, value) if ballot >= acceptor.promised:  # 2b: vote
+            # A vote also raises the promise. Otherwise a lower ballot could overwrite this vote.
+            now = Acceptor(promised=ballot, vote=request)
+            news = Accepted(ballot, value)
+            return now, (Save(now), Send("sender", news), Send("learners", news))
+
+        case Prepare(ballot) | Accept(ballot):  # refuse
+            return acceptor, (Send("sender", Refused(ballot, acceptor.promised)),)

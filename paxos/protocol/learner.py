@@ -1,0 +1,39 @@
+"""The learner: listens to votes, and knows when a value is chosen."""
+
+from dataclasses import dataclass, replace
+
+from .ballot import Ballot
+from .messages import Accept, Accepted, Answer, Decide, Effect
+from .quorum import Flexible
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """The votes heard of, and the proposal that a quorum of them made."""
+
+    quorums: Flexible
+    votes: tuple[tuple[Ballot, str], ...] = ()  # (ballot, acceptor)
+    chosen: Accept | None = None
+
+    def chosen_with(self, ballot: Ballot, acceptor: str) -> bool:
+        """Is the value of `ballot` chosen, with this acceptor's vote? By equal ballot, never by
+        equal value: votes of different ballots for one value do not add up to a decision."""
+        voters = [name for b, name in self.votes if b == ballot]
+        return self.quorums.reached(2, [acceptor, *voters])
+
+
+def step(learner: Learner, event: Answer) -> tuple[Learner, tuple[Effect, ...]]:
+    """Count one vote ("Paxos Made Simple", section 2.3)."""
+    match event:
+        case Answer(_, Accepted()) if learner.chosen is not None:  # known already
+            return learner, ()
+
+        case Answer(who, Accepted(ballot, value)) if learner.chosen_with(ballot, who):  # chosen
+            return replace(learner, chosen=Accept(ballot, value)), (Decide(ballot, value),)
+
+        case Answer(who, Accepted(ballot)):  # count the vote
+            votes = tuple(sorted({*learner.votes, (ballot, who)}))
+            return replace(learner, votes=votes), ()
+
+        case _:  # nothing to do
+            return learner, ()

@@ -1,0 +1,353 @@
+"""What happened, as records; and records as NDJSON, one a line. Figures and players read only this.
+
+Schema, version 1. Each line is an object with a `kind`, the name of a dataclass, and its fields:
+
+* line 1 is the `Header`; then records in the order in which they happened;
+* `at` is virtual time in ticks, `Header.tick` ticks to one mean message delay;
+* a `Ballot` is `[round, identity]`; a tuple is a list; whatever else is JSON's own.
+
+A driver makes a `Trace`; `dumps` and `loads` are exact inverses.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from .protocol import acceptor, learner, log, messages, proposer, quorum, static
+from .protocol.ballot import Ballot
+
+FORMAT, VERSION = "paxos-trace", 1
+TICK = 1000
+
+
+class TraceError(ValueError):
+    """A trace that cannot be read: whose fault, where, why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The world of the run."""
+
+    protocol: str
+    seed: int
+    quorums: quorum.Flexible
+    nodes: tuple[tuple[str, str], ...]  # (name, role)
+    faults: tuple[str, ...] = ()
+    tick: int = TICK
+    format: str = FORMAT
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A node starts, or comes back, in `state`. A proposer comes back with a new identity."""
+
+    at: int
+    node: str
+    state: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message on its way to one node. `id` is unique in the trace."""
+
+    id: int
+    to: str
+    message: messages.Message
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node took an event: `step(state before, event) == (state, effects)`.
+
+    Fewer effects `done` than returned: the node crashed there, and the rest never happened.
+    """
+
+    at: int
+    node: str
+    event: Any
+    state: Any
+    effects: tuple[Any, ...]
+    done: int
+    sent: tuple[Sent, ...] = ()
+    received: int | None = None  # the id of the message that was the event
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A message will not arrive. An id that also arrives was duplicated, and lost a copy."""
+
+    at: int
+    id: int
+    why: Literal["lost", "cut off", "node down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A node stops; all that it did not save is gone."""
+
+    at: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The network splits: nodes of different groups do not hear each other."""
+
+    at: int
+    groups: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """The network is whole again."""
+
+    at: int
+
+
+Record = Open | Step | Lost | Crash | Cut | Heal
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One run."""
+
+    header: Header
+    records: tuple[Record, ...] = ()
+    names: dict[str, str] = field(init=False, compare=False, repr=False)  # identity -> short name
+
+    def __post_init__(self) -> None:
+        seen: dict[str, str] = {}
+        for record in self.records:
+            identity = getattr(record.state, "identity", None) if isinstance(record, Open) else None
+            if isinstance(record, Open) and identity is not None:
+                lives = sum(name.rstrip("'") == record.node for name in seen.values())
+                seen.setdefault(identity, record.node + "'" * lives)
+        object.__setattr__(self, "names", seen)
+
+    def role(self, node: str) -> str:
+        return dict(self.header.nodes)[node]
+
+    def of(self, role: str) -> list[str]:
+        """The names of the nodes of a role."""
+        return [name for name, its in self.header.nodes if its == role]
+
+    def steps(self) -> Iterator[Step]:
+        return (record for record in self.records if isinstance(record, Step))
+
+    def short(self, ballot: Ballot) -> str:
+        """A ballot for people: `2.ann`, and `1.ann'` after ann came back from a crash."""
+        return f"{ballot.round}.{self.names.get(ballot.proposer, ballot.proposer[:6])}"
+
+
+# What a trace amounts to.
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The instant at which a quorum had voted: record number `index`, and what became chosen."""
+
+    index: int
+    at: int
+    proposal: messages.Accept
+    slot: int | None = None
+
+
+def slots(trace: Trace) -> list[int | None]:
+    """The slots that were voted on; only None where there is no log."""
+    found = {_bare(step.event)[0] for step in trace.steps() if trace.role(step.node) == "acceptor"}
+    return sorted(found, key=lambda slot: -1 if slot is None else slot)
+
+
+def history(trace: Trace, slot: int | None = None, until: int | None = None) -> static.History:
+    """What the all-seeing eye has seen of one slot, up to record number `until`."""
+    wishes: list[Any] = []
+    votes: list[tuple[str, messages.Accept]] = []
+    decided: list[messages.Accept] = []
+    for record in trace.records[:until]:
+        if not isinstance(record, Step):
+            continue
+        its, event = _bare(record.event)
+        if isinstance(event, messages.Accept) and its == slot and _voted(record):
+            votes.append((record.node, event))
+        for effect in record.effects[: record.done]:
+            if isinstance(effect, messages.Decide) and _bare(effect.value)[0] == slot:
+                decided.append(messages.Accept(effect.ballot, _bare(effect.value)[1]))
+        wishes += _wishes(record, slot)
+    return static.History(trace.header.quorums, tuple(wishes), tuple(votes), tuple(decided))
+
+
+def chosen(trace: Trace) -> list[Chosen]:
+    """Every instant at which a proposal became chosen, in order of time."""
+    found: list[Chosen] = []
+    for slot in slots(trace):
+        known: set[messages.Accept] = set()
+        for index, record in enumerate(trace.records, 1):
+            if isinstance(record, Step) and isinstance(_bare(record.event)[1], messages.Accept):
+                now = set(static.chosen(history(trace, slot, index)))
+                found += [Chosen(index - 1, record.at, one, slot) for one in sorted(now - known, key=lambda a: a.ballot)]
+                known |= now
+    return sorted(found, key=lambda one: one.index)
+
+
+def broken(trace: Trace) -> list[str]:
+    """The invariants of Paxos that the run breaks; empty for every run of the rules as they are."""
+    return [
+        name if slot is None else f"{name} (slot {slot})"
+        for slot in slots(trace)
+        for name in static.broken(history(trace, slot))
+    ]
+
+
+def delays(trace: Trace) -> dict[int, int]:
+    """For each record number of a step: the longest chain of messages that led to it."""
+    reached: dict[str, int] = {}
+    chain: dict[int, int] = {}
+    found: dict[int, int] = {}
+    for index, record in enumerate(trace.records):
+        if isinstance(record, Step):
+            longest = max(reached.get(record.node, 0), chain.get(record.received or 0, 0))
+            reached[record.node] = found[index] = longest
+            chain.update((one.id, longest + 1) for one in record.sent)
+    return found
+
+
+def _bare(thing: Any) -> tuple[int | None, Any]:
+    """The slot of an event, message or value, and the thing without it."""
+    inner = getattr(thing, "message", thing)
+    return (inner.slot, inner.content) if isinstance(inner, messages.InSlot) else (None, inner)
+
+
+def _voted(step: Step) -> bool:
+    """Did the acceptor save or announce a vote before any crash?"""
+    done = step.effects[: step.done]
+    return any(isinstance(effect, messages.Save) for effect in done)
+
+
+def _wishes(step: Step, slot: int | None) -> list[Any]:
+    """What users asked for: the value itself, or the commands that a log's client made of it."""
+    if not isinstance(step.event, messages.Propose):
+        return []
+    return [step.event.value] if slot is None else list(step.state.pending)
+
+
+# Reading and writing.
+
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for module in (messages, acceptor, proposer, learner, quorum, log)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and is_dataclass(kind)
+} | {kind.__name__: kind for kind in (Header, Open, Sent, Step, Lost, Crash, Cut, Heal)}
+
+
+def dumps(trace: Trace) -> str:
+    """The trace as NDJSON, the same bytes for equal traces."""
+    lines = (encode(one) for one in (trace.header, *trace.records))
+    return "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
+
+
+def encode(thing: Any) -> Any:
+    """A value of the protocol as plain JSON."""
+    if is_dataclass(thing) and not isinstance(thing, type):
+        shown = ((f.name, encode(getattr(thing, f.name))) for f in fields(thing))
+        return {"kind": type(thing).__name__, **dict(shown)}
+    return [encode(one) for one in thing] if isinstance(thing, tuple) else thing
+
+
+def loads(text: str) -> Trace:
+    """Read NDJSON. Raises TraceError with the number of the line and the reason."""
+    things: list[Any] = []
+    known: set[int | str] = set()
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            things.append(decode(json.loads(line)))
+            _check(things, known)
+        except json.JSONDecodeError as error:
+            raise TraceError(f"line {number}: not JSON ({error.msg}, column {error.colno})") from None
+        except (TraceError, ValueError, RecursionError) as error:
+            raise TraceError(f"line {number}: {error}") from None
+    if not things:
+        raise TraceError("the file is empty: a trace begins with a Header line")
+    return Trace(things[0], tuple(things[1:]))
+
+
+def decode(data: Any) -> Any:
+    """The inverse of `encode`; every field must have the type its dataclass declares."""
+    if isinstance(data, list):
+        return tuple(decode(one) for one in data)
+    if not isinstance(data, dict):
+        return data
+    kind = _KINDS.get(str(data.get("kind")))
+    if kind is None:
+        raise TraceError(f"unknown kind {data.get('kind')!r}: is this a {FORMAT} file?")
+    hints, given = _hints(kind), {name: one for name, one in data.items() if name != "kind"}
+    if given.keys() != hints.keys():
+        odd = ", ".join(sorted(given.keys() ^ hints.keys()))
+        raise TraceError(f"{kind.__name__} has missing or foreign fields: {odd}")
+    values = {name: _typed(decode(one), hints[name]) for name, one in given.items()}
+    for name, value in values.items():
+        if not _fits(value, hints[name]):
+            raise TraceError(f"{kind.__name__}.{name} cannot be {json.dumps(given[name])[:60]}")
+    return kind(**values)
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """JSON has no ballots: a pair becomes one where the field says so."""
+    if hint is Ballot and isinstance(value, tuple) and len(value) == 2:
+        return Ballot(*value)
+    inner = get_args(hint)
+    if get_origin(hint) is tuple and isinstance(value, tuple):
+        each = [inner[0]] * len(value) if inner[-1] is ... else list(inner)
+        return tuple(_typed(one, kind) for one, kind in zip(value, each, strict=False))
+    if get_origin(hint) in (Union, UnionType) and Ballot in inner:
+        return _typed(value, Ballot)
+    return value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    inner = get_args(hint)
+    match get_origin(hint):
+        case origin if origin in (Union, UnionType):
+            return any(_fits(value, one) for one in inner)
+        case origin if origin is Literal:
+            return value in inner
+        case origin if origin is tuple:
+            if not isinstance(value, tuple):
+                return False
+            each = [inner[0]] * len(value) if inner[-1] is ... else list(inner)
+            return len(value) == len(each) and all(map(_fits, value, each))
+    if hint is Ballot:
+        return isinstance(value, Ballot) and _fits(tuple(value), tuple[int, str])
+    if hint in (Any, object) or not isinstance(hint, type):
+        return True
+    return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+
+
+def _check(things: list[Any], known: set[int | str]) -> None:
+    """Does the newest line make sense after those before it? `known`: ids sent, nodes opened."""
+    newest, header = things[-1], things[0]
+    if not isinstance(header, Header) or (header.format, header.version) != (FORMAT, VERSION):
+        raise TraceError(f"not a {FORMAT} file of version {VERSION}: line 1 must be its Header")
+    if len(things) == 1:
+        return
+    if not isinstance(newest, Record):
+        raise TraceError(f"a {type(newest).__name__} is not a record")
+    if len(things) > 2 and newest.at < things[-2].at:
+        raise TraceError(f"time runs backwards, from {things[-2].at} to {newest.at}")
+    if isinstance(newest, Open):
+        known.add(newest.node)
+    node, id = getattr(newest, "node", None), getattr(newest, "received", getattr(newest, "id", None))
+    if node is not None and (node not in dict(header.nodes) or node not in known):
+        raise TraceError(f"node {node!r} was never opened")
+    if id is not None and id not in known:
+        raise TraceError(f"message {id} was never sent")
+    known.update(sent.id for sent in getattr(newest, "sent", ()))
