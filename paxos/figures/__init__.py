@@ -1,0 +1,1 @@
+"""Figures: functions of a trace. They draw what happened and nothing else."""
