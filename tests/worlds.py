@@ -1,0 +1,53 @@
+"""Small worlds that several tests share. A run is made once and looked at often."""
+
+from functools import cache
+
+from paxos import trace
+from paxos.drivers.simulator import simulate
+from paxos.protocol.ballot import Ballot
+
+A1, B1, A2, B2 = Ballot(1, "ann"), Ballot(1, "ben"), Ballot(2, "ann"), Ballot(2, "ben")  # rising
+
+STORMS = {
+    "quiet": {},
+    "lossy": {"loss": 0.25, "jitter": 0.9},
+    "repeating": {"duplicate": 0.4, "jitter": 0.9},
+    "crashing": {"crash": 0.1},
+    "splitting": {"partition": 0.3, "until": 100.0},
+    "all at once": {"loss": 0.15, "duplicate": 0.15, "crash": 0.06, "partition": 0.1},
+    "five acceptors": {"acceptors": 5, "loss": 0.2, "crash": 0.05},
+    "flexible": {"acceptors": 4, "phase1": 3, "phase2": 2, "loss": 0.2, "crash": 0.05},
+    "three proposers": {"proposers": 3, "loss": 0.1, "duplicate": 0.1, "jitter": 0.95},
+}
+
+
+@cache
+def runs(protocol: str = "static", seeds: int = 40) -> list[trace.Trace]:
+    """Every storm, each with its own seeds: the same list of runs for every test that asks."""
+    return [
+        simulate(protocol=protocol, seed=seed, **storm)
+        for number, storm in enumerate(STORMS.values())
+        for seed in range(100 * number, 100 * number + seeds)
+    ]
+
+
+def of(run: trace.Trace, role: str) -> list[trace.Step]:
+    """The steps of one role, in order."""
+    return [step for step in run.steps() if run.role(step.node) == role]
+
+
+def befores(run: trace.Trace) -> list[tuple[object, trace.Step]]:
+    """Every step with the state its node was in: the last it had, or the one it opened with."""
+    states: dict[str, object] = {}
+    found = []
+    for record in run.records:
+        if isinstance(record, trace.Step):
+            found.append((states[record.node], record))
+        if isinstance(record, trace.Open | trace.Step):
+            states[record.node] = record.state
+    return found
+
+
+def happened(step: trace.Step, kind: type) -> list:
+    """The effects of one kind that were carried out before any crash."""
+    return [effect for effect in step.effects[: step.done] if isinstance(effect, kind)]
