@@ -89,6 +89,7 @@ html_copy_source = True
 html_show_sourcelink = True
 html_show_sphinx = False
 html_permalinks_icon = "#"
+html_scaled_image_link = False
 html_sidebars = {"**": ["book-contents.html"]}
 html_theme_options = {
     "logo": {"image_light": "_static/logo.svg", "image_dark": "_static/logo.svg", "text": project},

@@ -153,12 +153,17 @@ def visit_math(translator: Any, node: nodes.math | nodes.math_block) -> None:
             r'<mo stretchy="false" lspace="0" rspace="0">\1',
             markup,
         )
-    else:  # pandoc reads TeX
-        markup = html.escape(f"\\[{tex}\\]" if block else f"\\({tex}\\)")
+    else:  # the paper takes the TeX
+        markup = html.escape(tex)
+    kind = "px-math" if translator.builder.name == "html" else "px-tex"
+    number = str(node.get("number") or "")
     if block:
         name = f' id="{node["ids"][0]}"' if node.get("ids") else ""
-        number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
-        markup = f'<div class="px-math" tabindex="0"{name}>{markup}{number}</div>'
+        if number and kind == "px-math":
+            markup += f'<span class="eqno">({number})</span>'
+        markup = f'<div class="{kind}" tabindex="0" data-number="{number}"{name}>{markup}</div>'
+    elif kind == "px-tex":
+        markup = f'<span class="px-tex">{markup}</span>'
     translator.body.append(markup)
     raise nodes.SkipNode
 

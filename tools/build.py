@@ -1,11 +1,15 @@
 """Build the parts of the book: site, notebooks, paper; or serve the site; or open the pages in JupyterLab."""
 
 import argparse
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import paper as maker
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -33,27 +37,53 @@ def sphinx(builder: str, target: Path, strict: bool) -> None:
         raise SystemExit(f"The build of {target.relative_to(ROOT)} stopped, as said above. {cure}")
 
 
-def site() -> str:
+def site() -> None:
     sphinx("html", SITE, STRICT)
-    return "build/site/index.html"
 
 
-def notebooks() -> str:
+def notebooks() -> None:
     """The executed notebooks, as the site offers them: nothing runs a second time."""
-    import shutil
-
     target = BUILD / "notebooks"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(SITE / "_notebooks", target)
-    return "build/notebooks/"
 
 
-def paper() -> str:
-    import paper as maker
-
+def paper() -> None:
     sphinx("singlehtml", BUILD / "single", STRICT)
     maker.make(BUILD / "single" / "index.html", BUILD / "paxos.pdf")
-    return "build/paxos.pdf"
+
+
+PARTS = {  # what makes it, what it makes
+    "site": (site, "build/site/index.html"),
+    "notebooks": (notebooks, "build/notebooks/"),
+    "paper": (paper, "build/paxos.pdf"),
+}
+
+
+def inputs() -> str:
+    """A digest of every file that the book is made from, and of the two settings that change it."""
+    seen = hashlib.sha256(f"{sys.version} {STRICT} {maker.commit_time()}".encode())
+    names = ["conf.py", "references.bib", "requirements.txt"]
+    for folder in ("docs", "paxos", "_static", "tools", "benchmarks/results"):
+        names += [str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*")]
+    for path in (ROOT / name for name in sorted(names)):
+        if path.is_file() and path.suffix != ".pyc" and ".ipynb_checkpoints" not in path.parts:
+            seen.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return seen.hexdigest()
+
+
+def build(parts: list[str]) -> None:
+    """Make the parts whose inputs changed since they were last made without a complaint."""
+    now = inputs()
+    for part in parts:
+        make, made = PARTS[part]
+        stamp = BUILD / "stamps" / part
+        if not ((ROOT / made).exists() and stamp.exists() and stamp.read_text() == now):
+            stamp.unlink(missing_ok=True)
+            make()
+            stamp.parent.mkdir(parents=True, exist_ok=True)
+            stamp.write_text(now)
+    print("\n".join(PARTS[part][1] for part in parts))
 
 
 def serve(port: int) -> None:
@@ -80,23 +110,15 @@ def serve(port: int) -> None:
 
 def lab() -> None:
     """JupyterLab opens the Markdown pages themselves: jupytext reads and writes them as notebooks."""
-    viewer = '--LabDocumentManager.defaultViewers={"markdown":"Jupytext Notebook","myst":"Jupytext Notebook"}'
-    del viewer  # kept in the settings file below, which JupyterLab reads
-    settings = BUILD / "lab" / "overrides.json"
+    viewers = '{"defaultViewers": {"markdown": "Jupytext Notebook", "myst": "Jupytext Notebook"}}'
+    settings = BUILD / "lab" / "@jupyterlab" / "docmanager-extension" / "plugin.jupyterlab-settings"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    chosen = {"defaultViewers": {"markdown": "Jupytext Notebook", "myst": "Jupytext Notebook"}}
-    import json
-
-    settings.write_text(json.dumps({"@jupyterlab/docmanager-extension:plugin": chosen}), "utf-8")
-    os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--notebook-dir=docs",
-        f"--LabApp.app_settings_dir={settings.parent}",
-    ]
-    raise SystemExit(subprocess.call(command, cwd=ROOT))
+    settings.write_text(viewers, "utf-8")
+    os.environ["JUPYTERLAB_SETTINGS_DIR"] = str(BUILD / "lab")
+    os.environ["PYTHONPATH"] = str(ROOT)
+    raise SystemExit(
+        subprocess.call([sys.executable, "-m", "jupyterlab", "--notebook-dir=docs"], cwd=ROOT)
+    )
 
 
 def main() -> None:
@@ -109,13 +131,9 @@ def main() -> None:
     if "lab" in options.parts:
         lab()
     started = time.monotonic()
-    made = [
-        {"site": site, "notebooks": notebooks, "paper": paper}[part]() for part in options.parts
-    ]
-    print("\n".join(made))
+    build(options.parts)
     print(f"in {time.monotonic() - started:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT / "tools"))
     main()
