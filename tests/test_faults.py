@@ -1,0 +1,143 @@
+"""Faults by script: each form does what its sentence says, and nothing else is a fault."""
+
+import re
+
+import pytest
+
+from paxos.drivers import faults
+from paxos.drivers.faults import FaultError, parse
+from paxos.drivers.simulator import simulate
+from paxos.trace import Crash, Cut, Heal, Lost, Open, chosen, delays
+
+NODES = ("ann", "ben", "n1", "n2", "n3", "l1")
+
+
+def run(*script, **options):
+    return simulate(faults=script, **{"proposers": 1, "jitter": 0.0, **options})
+
+
+def records(trace, kind):
+    return [record for record in trace.records if isinstance(record, kind)]
+
+
+def sent(trace):
+    """Every message sent: (kind, to, its record)."""
+    return {
+        one.id: (type(one.message).__name__, one.to) for step in trace.steps() for one in step.sent
+    }
+
+
+def lost(trace):
+    return [sent(trace)[record.id] for record in records(trace, Lost)]
+
+
+def arrived(trace, kind):
+    """When the messages of one kind arrived, in message delays."""
+    return [
+        s.at / trace.header.tick
+        for s in trace.steps()
+        if sent(trace).get(s.received, "")[:1] == (kind,)
+    ]
+
+
+def test_a_quiet_run_loses_nothing_and_takes_four_message_delays():
+    trace = run()
+    assert lost(trace) == []
+    assert max(delays(trace).values()) == 4
+
+
+@pytest.mark.parametrize("line", re.findall(r"^    (\S.*?)(?:   |$)", faults.__doc__, re.MULTILINE))
+def test_every_form_in_the_help_can_be_read(line):
+    assert parse(line, NODES)
+
+
+def test_one_message_of_a_kind_can_be_dropped():
+    assert lost(run("drop promise 2 to ann")) == [("Promise", "ann")]
+
+
+def test_the_number_counts_only_what_fits_the_line():
+    assert lost(run("drop prepare 1 to n3")) == [("Prepare", "n3")]
+    assert lost(run("drop promise 1 from n2", "drop prepare 9 to n1")) == [("Promise", "ann")]
+
+
+def test_without_a_number_all_of_a_kind_are_dropped():
+    trace = run("drop accept from ann", until=30)
+    assert set(lost(trace)) == {("Accept", name) for name in ("n1", "n2", "n3")}
+    assert chosen(trace) == []
+
+
+def test_a_message_can_be_duplicated():
+    trace = run("duplicate accept 1 to n2")
+    ids = [step.received for step in trace.steps() if step.node == "n2"]
+    assert len(ids) == len(set(ids)) + 1
+    assert lost(trace) == []
+
+
+def test_a_message_can_be_late():
+    assert arrived(run(), "Accept") == [3.0] * 3
+    assert arrived(run("delay accept 1 by 2.5"), "Accept") == [3.0, 3.0, 5.5]
+
+
+def test_a_node_can_stop_for_a_while():
+    trace = run("crash n1 at 0.5 for 10", until=30)
+    assert records(trace, Crash) == [Crash(500, "n1")]
+    assert [record.at for record in records(trace, Open) if record.node == "n1"] == [0, 10_500]
+    assert lost(trace)[0] == ("Prepare", "n1")
+    assert not [s for s in trace.steps() if s.node == "n1" and s.at <= 10_500]
+
+
+def test_a_node_can_stop_for_good():
+    trace = run("crash n1 at 0.5", until=50)
+    assert [record.at for record in records(trace, Open) if record.node == "n1"] == [0]
+
+
+def test_a_node_can_stop_after_a_save_before_it_answers():
+    trace = run("crash n1 after save 1 for 2", until=30)
+    step = next(step for step in trace.steps() if step.node == "n1")
+    assert (step.done, step.sent) == (1, ())
+    back = next(record for record in records(trace, Open) if record.node == "n1" and record.at)
+    assert back.state == step.state
+
+
+def test_it_can_be_a_later_save():
+    trace = run("crash n1 after save 2", until=30)
+    assert [step.done for step in trace.steps() if step.node == "n1"] == [2, 1]
+
+
+def test_the_network_can_be_cut_for_a_while():
+    trace = run("cut ann n1 | n2 n3 from 0 to 9", until=40)
+    assert records(trace, Cut) == [Cut(0, (("ann", "n1"), ("n2", "n3")))]
+    assert records(trace, Heal) == [Heal(9000)]
+    assert {record.why for record in records(trace, Lost)} == {"cut off"}
+    assert chosen(trace)[0].at > 9000
+
+
+def test_faults_are_written_into_the_header():
+    assert run("drop promise 2 to ann").header.faults == ("drop promise 2 to ann",)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("", "cannot read the fault"),
+        ("burn n1", "cannot read the fault"),
+        ("drop", "cannot read the fault"),
+        ("drop promise three to ann", "cannot read the fault"),
+        ("drop rumour 1 to ann", "no message is a 'rumour'; use prepare, promise"),
+        ("drop promise 1 to zoe", "no node is called 'zoe'; there are ann, ben"),
+        ("drop promise 1 from zoe", "no node is called 'zoe'"),
+        ("drop promise 0 to ann", "count from 1"),
+        ("drop promise 1 by 3", "`delay` needs `by TIME`, others do not"),
+        ("delay accept", "`delay` needs `by TIME`, others do not"),
+        ("crash n9 at 4", "no node is called 'n9'"),
+        ("crash n9 after save 1", "no node is called 'n9'"),
+        ("crash n1 at -4", "cannot read the fault"),
+        ("cut ann | zoe from 2 to 9", "no node is called 'zoe'"),
+        ("cut ann n1 from 2 to 9", "two groups"),
+        ("cut ann | ann n1 from 2 to 9", "two groups"),
+        ("cut ann | ben from 9 to 2", "an end after its start"),
+    ],
+)
+def test_a_line_that_is_no_fault_is_refused_with_the_reason(line, reason):
+    with pytest.raises(FaultError, match=reason):
+        parse(line, NODES)
