@@ -158,7 +158,7 @@ class Chosen:
 
 def slots(trace: Trace) -> list[int | None]:
     """The slots that were voted on; only None where there is no log."""
-    found = {_bare(step.event)[0] for step in trace.steps() if trace.role(step.node) == "acceptor"}
+    found = {bare(step.event)[0] for step in trace.steps() if trace.role(step.node) == "acceptor"}
     return sorted(found, key=lambda slot: -1 if slot is None else slot)
 
 
@@ -170,12 +170,12 @@ def history(trace: Trace, slot: int | None = None, until: int | None = None) -> 
     for record in trace.records[:until]:
         if not isinstance(record, Step):
             continue
-        its, event = _bare(record.event)
+        its, event = bare(record.event)
         if isinstance(event, messages.Accept) and its == slot and _voted(record):
             votes.append((record.node, event))
         for effect in record.effects[: record.done]:
-            if isinstance(effect, messages.Decide) and _bare(effect.value)[0] == slot:
-                decided.append(messages.Accept(effect.ballot, _bare(effect.value)[1]))
+            if isinstance(effect, messages.Decide) and bare(effect.value)[0] == slot:
+                decided.append(messages.Accept(effect.ballot, bare(effect.value)[1]))
         wishes += _wishes(record, slot)
     return static.History(trace.header.quorums, tuple(wishes), tuple(votes), tuple(decided))
 
@@ -186,11 +186,27 @@ def chosen(trace: Trace) -> list[Chosen]:
     for slot in slots(trace):
         known: set[messages.Accept] = set()
         for index, record in enumerate(trace.records, 1):
-            if isinstance(record, Step) and isinstance(_bare(record.event)[1], messages.Accept):
+            if isinstance(record, Step) and isinstance(bare(record.event)[1], messages.Accept):
                 now = set(static.chosen(history(trace, slot, index)))
-                found += [Chosen(index - 1, record.at, one, slot) for one in sorted(now - known, key=lambda a: a.ballot)]
+                found += [
+                    Chosen(index - 1, record.at, one, slot)
+                    for one in sorted(now - known, key=lambda a: a.ballot)
+                ]
                 known |= now
     return sorted(found, key=lambda one: one.index)
+
+
+def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:
+    """How a log grew: (time, the longest log any learner has, how much of it every learner has)."""
+    held: dict[str, tuple[Any, ...]] = dict.fromkeys(trace.of("learner"), ())
+    grown: list[tuple[int, tuple[Any, ...], int]] = []
+    for record in trace.records:
+        if isinstance(record, Step) and record.node in held:
+            held[record.node] = log.prefix(record.state)
+            longest, least = max(held.values(), key=len), min(map(len, held.values()))
+            if not grown or grown[-1][1:] != (longest, least):
+                grown.append((record.at, longest, least))
+    return [one for one in grown if one[1]]
 
 
 def broken(trace: Trace) -> list[str]:
@@ -215,7 +231,12 @@ def delays(trace: Trace) -> dict[int, int]:
     return found
 
 
-def _bare(thing: Any) -> tuple[int | None, Any]:
+def kind(message: Any) -> str:
+    """The kind of a message, in lower case: `prepare`, also for a Prepare in a slot."""
+    return type(bare(message)[1]).__name__.lower()
+
+
+def bare(thing: Any) -> tuple[int | None, Any]:
     """The slot of an event, message or value, and the thing without it."""
     inner = getattr(thing, "message", thing)
     return (inner.slot, inner.content) if isinstance(inner, messages.InSlot) else (None, inner)
@@ -247,7 +268,9 @@ _KINDS: dict[str, Any] = {
 def dumps(trace: Trace) -> str:
     """The trace as NDJSON, the same bytes for equal traces."""
     lines = (encode(one) for one in (trace.header, *trace.records))
-    return "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
+    return "".join(
+        json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines
+    )
 
 
 def encode(thing: Any) -> Any:
@@ -267,7 +290,9 @@ def loads(text: str) -> Trace:
             things.append(decode(json.loads(line)))
             _check(things, known)
         except json.JSONDecodeError as error:
-            raise TraceError(f"line {number}: not JSON ({error.msg}, column {error.colno})") from None
+            raise TraceError(
+                f"line {number}: not JSON ({error.msg}, column {error.colno})"
+            ) from None
         except (TraceError, ValueError, RecursionError) as error:
             raise TraceError(f"line {number}: {error}") from None
     if not things:
@@ -345,7 +370,10 @@ def _check(things: list[Any], known: set[int | str]) -> None:
         raise TraceError(f"time runs backwards, from {things[-2].at} to {newest.at}")
     if isinstance(newest, Open):
         known.add(newest.node)
-    node, id = getattr(newest, "node", None), getattr(newest, "received", getattr(newest, "id", None))
+    node, id = (
+        getattr(newest, "node", None),
+        getattr(newest, "received", getattr(newest, "id", None)),
+    )
     if node is not None and (node not in dict(header.nodes) or node not in known):
         raise TraceError(f"node {node!r} was never opened")
     if id is not None and id not in known:

@@ -37,6 +37,8 @@ class OnMessage:
 
 @dataclass(frozen=True, slots=True)
 class CrashAt:
+    """A node stops at a time, and comes back or not."""
+
     node: str
     at: float
     lasts: float | None
@@ -44,6 +46,8 @@ class CrashAt:
 
 @dataclass(frozen=True, slots=True)
 class CrashAfterSave:
+    """A node stops between its `nth` save and the answer that the save was for."""
+
     node: str
     nth: int
     lasts: float | None
@@ -51,6 +55,8 @@ class CrashAfterSave:
 
 @dataclass(frozen=True, slots=True)
 class CutBetween:
+    """Groups of nodes that do not hear each other for a while."""
+
     groups: tuple[tuple[str, ...], ...]
     start: float
     end: float
@@ -83,7 +89,9 @@ def parse(line: str, nodes: Iterable[str]) -> Fault:
         case CutBetween(groups, start, end):
             named = [name for group in groups for name in group]
             if end <= start or len(groups) < 2 or len(named) != len(set(named)):
-                raise FaultError(f"{line!r}: a cut needs two groups apart and an end after its start")
+                raise FaultError(
+                    f"{line!r}: a cut needs two groups apart and an end after its start"
+                )
         case _:
             named = [fault.node]
     for name in named:

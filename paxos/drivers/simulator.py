@@ -10,14 +10,15 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any, Literal
 
 from ..protocol import log, static
-from ..protocol.messages import Answer, Decide, Message, Propose, Save, Send, Timeout, Wait
+from ..protocol.messages import Answer, Decide, Propose, Save, Send, Timeout, Wait
 from ..protocol.quorum import Flexible, majority
-from ..trace import TICK, Crash, Cut, Header, Heal, Lost, Open, Record, Sent, Step, Trace
+from ..trace import TICK, Crash, Cut, Header, Heal, Lost, Open, Record, Sent, Step, Trace, kind
 from .faults import CrashAfterSave, CrashAt, CutBetween, OnMessage, parse
 
 PROTOCOLS: dict[str, Any] = {"static": static, "log": log}
@@ -83,7 +84,8 @@ class Simulation:
 
     def __init__(self, world: World) -> None:
         check(world)
-        self.world, self.now, self.cut = world, 0, ()
+        self.world, self.now = world, 0
+        self.cut: tuple[tuple[str, ...], ...] = ()
         self.rules = PROTOCOLS[world.protocol]
         self.quorums = quorums(world)
         self.roles = names(world)
@@ -107,14 +109,13 @@ class Simulation:
         for node in self.nodes.values():
             self.open(node)
         for time, name, wish in wishes(world):
-            self.at(ticks(time), lambda name=name, wish=wish: self.ask(self.nodes[name], wish))
+            self.at(ticks(time), partial(self.ask, self.nodes[name], wish))
         for fault in self.faults:
             if isinstance(fault, CrashAt):
-                node, lasts = self.nodes[fault.node], fault.lasts
-                self.at(ticks(fault.at), lambda node=node, lasts=lasts: self.crash(node, lasts))
+                crash = partial(self.crash, self.nodes[fault.node], fault.lasts)
+                self.at(ticks(fault.at), crash)
             elif isinstance(fault, CutBetween):
-                groups = fault.groups
-                self.at(ticks(fault.start), lambda groups=groups: self.split(groups))
+                self.at(ticks(fault.start), partial(self.split, fault.groups))
                 self.at(ticks(fault.end), self.heal)
         if world.partition:
             self.at(TICK, self.weather)
@@ -172,7 +173,10 @@ class Simulation:
                 node.saves += 1
                 for fault in self.faults:
                     match fault:
-                        case CrashAfterSave(name, nth, lasts) if (name, nth) == (node.name, node.saves):
+                        case CrashAfterSave(name, nth, lasts) if (name, nth) == (
+                            node.name,
+                            node.saves,
+                        ):
                             return done, lasts
         dice = self.chance("crash")
         if effects and dice.random() < self.world.crash:
@@ -201,8 +205,11 @@ class Simulation:
             self.step(node, Timeout(timer))
 
     def patience(self, why: str, timer: Any) -> int:
-        """How long to wait. After a rival: within a window that doubles with the round, at random,
-        so that two who keep getting in each other's way will one day not."""
+        """How long to wait, in ticks.
+
+        After a rival: at random, within a window that doubles with the round, so that two who
+        keep getting in each other's way will one day not.
+        """
         if why == "answers":
             return PATIENCE
         if self.world.backoff == "fixed":
@@ -273,16 +280,18 @@ class Simulation:
 
 
 def fits(fault: OnMessage, sender: str, one: Sent) -> bool:
-    message: Message = getattr(one.message, "content", one.message)
-    kind = type(message).__name__.lower()
-    return kind == fault.kind and fault.to in (None, one.to) and fault.sender in (None, sender)
+    """Is this message one that the fault is about?"""
+    ends = fault.to in (None, one.to) and fault.sender in (None, sender)
+    return ends and kind(one.message) == fault.kind
 
 
 def ticks(delays: float) -> int:
+    """Virtual time is counted in whole ticks."""
     return round(delays * TICK)
 
 
 def quorums(world: World) -> Flexible:
+    """The quorums of a world. Raises ValueError if they do not meet."""
     whole = majority(world.acceptors)
     return Flexible(world.acceptors, world.phase1 or whole.phase1, world.phase2 or whole.phase2)
 
@@ -293,13 +302,17 @@ def wishes(world: World) -> Sequence[tuple[float, str, str]]:
         return world.wishes
     people = names(world)["proposer"]
     say = "book saturday {}" if world.protocol == "log" else "{}"
-    return [(1.5 * number, name, say.format(name.capitalize())) for number, name in enumerate(people)]
+    return [
+        (1.5 * number, name, say.format(name.capitalize())) for number, name in enumerate(people)
+    ]
 
 
 def check(world: World) -> None:
     """Refuse a world that cannot be, in one sentence that says what to do."""
     if world.protocol not in PROTOCOLS:
-        raise ValueError(f"no protocol is called {world.protocol!r}; there are {', '.join(PROTOCOLS)}")
+        raise ValueError(
+            f"no protocol is called {world.protocol!r}; there are {', '.join(PROTOCOLS)}"
+        )
     for what in ("proposers", "acceptors", "learners"):
         least = 0 if what == "learners" else 1
         if getattr(world, what) < least:
@@ -308,7 +321,9 @@ def check(world: World) -> None:
         if not 0 <= getattr(world, what) <= 1:
             raise ValueError(f"{what} is a chance: {getattr(world, what)} is not from 0 to 1.")
     if not 0 <= world.jitter < 1:
-        raise ValueError(f"jitter {world.jitter} is not from 0 to below 1: time cannot run backwards.")
+        raise ValueError(
+            f"jitter {world.jitter} is not from 0 to below 1: time cannot run backwards."
+        )
     if not 0 <= world.until <= 1_000_000:
         raise ValueError(f"until {world.until} is not from 0 to 1,000,000 message delays.")
     for _, name, _ in wishes(world):

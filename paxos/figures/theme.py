@@ -85,6 +85,27 @@ def text_width(words: str, size: float, font: str = "regular") -> float:
     return sum(WIDTHS[font].get(one, 700) for one in words) * size / 1000
 
 
+def fit(words: str, width: float, size: float, font: str = "regular") -> str:
+    """The text, or as much of it as there is room for."""
+    if text_width(words, size, font) <= width:
+        return words
+    while words and text_width(words + "…", size, font) > width:
+        words = words[:-1]
+    return words.rstrip() + "…"
+
+
+def wrap(words: str, width: float, size: float, font: str = "regular") -> list[str]:
+    """The text in lines of at most `width`, broken between words."""
+    lines = [""]
+    for word in words.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, size, font) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [fit(line, width, size, font) for line in lines]
+
+
 @dataclass(frozen=True)
 class Figure:
     """A finished drawing. A notebook shows it; `save` writes it."""
@@ -202,8 +223,18 @@ class Drawing:
             size = 6 + look.width
             back = (x2 - dx * size, y2 - dy * size)
             wing = size * 0.42
-            sides = [(back[0] - dy * wing, back[1] + dx * wing), (back[0] + dy * wing, back[1] - dx * wing)]
+            sides = [
+                (back[0] - dy * wing, back[1] + dx * wing),
+                (back[0] + dy * wing, back[1] - dx * wing),
+            ]
             self.polygon([(x2, y2), *sides], None, look.name)
+        return len(self.lines) - 1
+
+    def flow(self, x1: float, y: float, x2: float) -> int:
+        """From the user to Paxos, from one phase to the next, and back to the user."""
+        self.lines.append((x1, y, x2, y))
+        self.line(x1, y, x2 - 6, y, "ink", 1.8)
+        self.polygon([(x2, y), (x2 - 9, y - 4.5), (x2 - 9, y + 4.5)], None, "ink")
         return len(self.lines) - 1
 
     def cross(self, x: float, y: float, colour: str = "refused", size: float = 5) -> None:
@@ -215,7 +246,9 @@ class Drawing:
         """Chosen. The only gold there is."""
         turn = [math.pi * (number / 5 - 0.5) for number in range(10)]
         reach = [size if number % 2 == 0 else size * 0.45 for number in range(10)]
-        points = [(x + r * math.cos(t), y + r * math.sin(t)) for t, r in zip(turn, reach, strict=True)]
+        points = [
+            (x + r * math.cos(t), y + r * math.sin(t)) for t, r in zip(turn, reach, strict=True)
+        ]
         self.polygon(points, "ink", "gold")
 
     def badge(self, x: float, y: float, kind: str) -> None:
@@ -273,7 +306,9 @@ class Drawing:
             f'<desc id="desc">{escape(self.desc)}</desc>\n'
         )
         body = "\n".join(self.parts)
-        return Figure(f"{head}<style>{css(self.classes)}</style>\n{body}\n</svg>\n", tuple(self.faults()))
+        return Figure(
+            f"{head}<style>{css(self.classes)}</style>\n{body}\n</svg>\n", tuple(self.faults())
+        )
 
     def faults(self) -> list[str]:
         """Texts that overlap, stick out of the sheet, or lie across another's message."""

@@ -16,8 +16,11 @@ class Learner:
     chosen: Accept | None = None
 
     def chosen_with(self, ballot: Ballot, acceptor: str) -> bool:
-        """Is the value of `ballot` chosen, with this acceptor's vote? By equal ballot, never by
-        equal value: votes of different ballots for one value do not add up to a decision."""
+        """Is the value of `ballot` chosen, with this acceptor's vote?
+
+        By equal ballot, never by equal value: votes of different ballots for one value do not
+        add up to a decision.
+        """
         voters = [name for b, name in self.votes if b == ballot]
         return self.quorums.reached(2, [acceptor, *voters])
 

@@ -1,0 +1,186 @@
+"""The command `paxos`: run a protocol, draw a run."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from . import __version__
+from .drivers import faults
+from .drivers.simulator import PROTOCOLS, World, simulate
+from .figures import spacetime, telling, views
+from .figures.theme import Figure
+from .trace import Trace, broken, dumps, loads
+
+VIEWS = ("box", "phases", "steps", "activity", "retry", "log", "spacetime")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one sentence and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns 0, 1 for a broken invariant, 2 for a mistake of the caller."""
+    options = parser().parse_args(argv)
+    try:
+        code: int = options.act(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"paxos: {error}", file=sys.stderr)
+        return 2
+
+
+def parser() -> Parser:
+    """Every flag of every command."""
+    top = Parser(prog="paxos", description="Paxos you can run.")
+    top.add_argument("--version", action="version", version=f"paxos {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+
+    run = commands.add_parser(
+        "run", help="simulate one run and tell it", description="Simulate one run."
+    )
+    run.add_argument("protocol", choices=sorted(PROTOCOLS), help="which protocol")
+    run.add_argument(
+        "--seed", type=int, default=0, help="decides everything that is left to chance"
+    )
+    for what, default in (("proposers", 2), ("acceptors", 3), ("learners", 1)):
+        run.add_argument(
+            f"--{what}", type=int, default=default, metavar="N", help=f"default {default}"
+        )
+    for phase in ("phase1", "phase2"):
+        run.add_argument(
+            f"--{phase}", type=int, metavar="N", help="size of its quorums; a majority if not given"
+        )
+    for what, meaning in (
+        ("loss", "chance that a message is lost"),
+        ("duplicate", "chance that a message arrives twice"),
+        ("crash", "chance, for each step, that the node crashes in the middle of it"),
+        ("partition", "chance, for each message delay, that the network splits for a while"),
+    ):
+        run.add_argument(
+            f"--{what}", type=float, default=0.0, metavar="P", help=meaning + ", 0 to 1"
+        )
+    run.add_argument(
+        "--jitter", type=float, default=0.5, metavar="J", help="a message takes 1-J to 1+J"
+    )
+    run.add_argument(
+        "--until", type=float, default=200.0, metavar="T", help="stop then, in message delays"
+    )
+    run.add_argument(
+        "--fault", action="append", default=[], metavar="LINE", help="a fault by script; see below"
+    )
+    run.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="write the trace there; `-`: to standard output, and no story",
+    )
+    run.epilog = faults.__doc__
+    run.formatter_class = argparse.RawDescriptionHelpFormatter
+    run.set_defaults(act=do_run)
+
+    draw = commands.add_parser(
+        "draw", help="draw a trace", description="Draw a trace as SVG, or a graph as DOT."
+    )
+    draw.add_argument(
+        "trace", metavar="TRACE", help="a file written by `paxos run --trace`, or `-`"
+    )
+    draw.add_argument("--view", choices=VIEWS, default="spacetime", help="default: spacetime")
+    draw.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="FILE.svg, or FILE.dot for activity and retry",
+    )
+    draw.set_defaults(act=do_draw)
+    return top
+
+
+def do_run(options: argparse.Namespace) -> int:
+    """Simulate, then tell or write."""
+    fields = {
+        name: getattr(options, name) for name in vars(options) if name in World.__annotations__
+    }
+    trace = simulate(World(**{**fields, "faults": tuple(options.fault)}))
+    if options.trace == "-":
+        sys.stdout.write(dumps(trace))
+    else:
+        if options.trace:
+            Path(options.trace).write_text(dumps(trace), encoding="utf-8")
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        sys.stdout.write(telling.tell(trace, colour))
+    return 1 if broken(trace) else 0
+
+
+def do_draw(options: argparse.Namespace) -> int:
+    """Read a trace, write a picture."""
+    trace, output = read(options.trace), Path(options.output)
+    if output.suffix not in (".svg", ".dot"):
+        raise ValueError(
+            f"{output.name} is neither .svg nor .dot: name the output FILE.svg or FILE.dot"
+        )
+    if output.suffix == ".dot":
+        if options.view not in ("activity", "retry"):
+            raise ValueError(
+                f"the view {options.view} is a drawing, not a graph: write it to a .svg file"
+            )
+        from .figures import activity
+
+        output.write_text(activity.dot([trace], part(options.view)), encoding="utf-8")
+        return 0
+    draw(trace, options.view).save(output)
+    return 0
+
+
+def draw(trace: Trace, view: str) -> Figure:
+    """One view of a trace. Raises ValueError for a view that this trace does not have."""
+    if view == "spacetime":
+        return spacetime.draw(trace)
+    if (view == "log") != (trace.header.protocol == "log"):
+        raise ValueError(
+            f"a run of {trace.header.protocol} has no view {view}: draw spacetime"
+            + (" or log" if trace.header.protocol == "log" else ", box, phases, steps or activity")
+        )
+    if view in ("activity", "retry"):
+        from .figures import activity, render
+
+        which = part(view)
+        return render.figure(
+            activity.dot([trace], which), "Activity", activity.caption([trace], which)
+        )
+    return {"box": views.box, "phases": views.phases, "steps": views.steps, "log": views.log}[view](
+        trace
+    )
+
+
+def part(view: str) -> str:
+    """Which of the two activity diagrams a view is."""
+    return "main" if view == "activity" else "retry"
+
+
+def read(name: str) -> Trace:
+    """Read a trace file; every complaint names the file."""
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        return loads(text)
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: not a text file, so not a trace") from None
+    except OSError as error:
+        raise ValueError(
+            f"{name}: {error.strerror}. Make one with `paxos run static --trace {name}`"
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,266 @@
+"""The space-time diagram: time runs down, a line for each node, a slanted arrow for each message.
+
+On the left, what happened in words. On the right, what each acceptor holds, which is what
+everything hangs on. Long silences are shortened and crowded moments stretched, so that every
+change has room for its text; the order is exact.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..protocol.acceptor import Acceptor
+from ..protocol.messages import Accept, Decide, Prepare, Propose, Send, Timeout
+from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, chosen, kind
+from .theme import KINDS, Drawing, Figure, fit, wrap
+
+SCALE, GAP = 44.0, 1.4  # px for one message delay; a longer silence is cut to this many delays
+NOTE, LANE, HOLD, LINE = 168.0, 60.0, 84.0, 15.0  # widths of the three parts; height of a text
+TOP = 74.0
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line in words, beside the moment it speaks of."""
+
+    at: int
+    words: str
+    badge: str = ""
+    star: bool = False
+
+
+@dataclass(frozen=True)
+class Held:
+    """An acceptor's memory changed: it promised, or it voted."""
+
+    at: int
+    node: str
+    words: str
+    voted: bool
+
+
+def draw(trace: Trace) -> Figure:
+    """The space-time diagram of one run."""
+    notes, held = list(told(trace)), list(memory(trace))
+    nodes = [name for name, _ in trace.header.nodes]
+    y = clock(trace, notes, held)
+    x = {name: NOTE + 34 + LANE * number for number, name in enumerate(nodes)}
+    right = max(x.values()) + 44
+    holds = {name: right + HOLD * number for number, name in enumerate(trace.of("acceptor"))}
+    bottom = max(y.values()) + 22
+    kinds = [name for name in KINDS if name in set(_kinds(trace))]
+    width = right + HOLD * len(holds) + 10
+    desc = "; ".join(f"at {note.at / trace.header.tick:.1f} {note.words}" for note in notes)
+    sheet = Drawing(
+        width, bottom + 40, f"A run of {trace.header.protocol} Paxos in time", desc + "."
+    )
+    silence(sheet, trace, x, y)
+    lifelines(sheet, trace, x, y, bottom)
+    for one in chosen(trace):
+        sheet.line(NOTE, y[one.at], width - 10, y[one.at], "gold", 2)
+    messages(sheet, trace, x, y, bottom)
+    write_notes(sheet, notes, y)
+    hold(sheet, held, holds, y, bottom)
+    for name in nodes:
+        sheet.node(x[name], TOP - 26, name, trace.role(name), 40)
+    sheet.height = sheet.legend(NOTE + 10, bottom + 20, kinds, width - NOTE - 20) + 6
+    return sheet.figure()
+
+
+def told(trace: Trace) -> Iterator[Note]:
+    """What happened, in words."""
+    instants = {one.index: one for one in chosen(trace)}
+    for index, record in enumerate(trace.records):
+        match record:
+            case Step(node=node, event=Propose(value)):
+                yield Note(record.at, f"{node} wants {value}")
+            case Step(node=node, event=Timeout()):
+                yield Note(record.at, f"{node} tries again")
+            case Crash(at, node):
+                yield Note(at, f"{node} crashes")
+            case Open(at, node) if index >= len(trace.header.nodes):
+                yield Note(at, f"{node} is back")
+            case Cut(at, groups):
+                yield Note(at, "network splits: " + " | ".join(" ".join(group) for group in groups))
+            case Heal(at):
+                yield Note(at, "network is whole again")
+        if isinstance(record, Step):
+            yield from asked(trace, record)
+        if index in instants:
+            one = instants[index]
+            where = "" if one.slot is None else f" in slot {one.slot}"
+            value = getattr(one.proposal.value, "text", one.proposal.value)
+            words = f"{value} is chosen{where}, in {trace.short(one.proposal.ballot)}"
+            yield Note(one.at, words, star=True)
+
+
+def asked(trace: Trace, step: Step) -> Iterator[Note]:
+    """The two questions that a proposer asks."""
+    for effect in step.effects[: step.done]:
+        if isinstance(effect, Send) and effect.to == "acceptors":
+            slot, message = bare(effect.message)
+            where = "" if slot is None else f", slot {slot}"
+            match message:
+                case Prepare(ballot):
+                    yield Note(
+                        step.at, f"{step.node} prepares {trace.short(ballot)}{where}", "prepare"
+                    )
+                case Accept(ballot, value):
+                    text = getattr(value, "text", value)
+                    words = f"{step.node} asks for {text}, {trace.short(ballot)}{where}"
+                    yield Note(step.at, words, "accept")
+
+
+def memory(trace: Trace) -> Iterator[Held]:
+    """Every change of what an acceptor holds."""
+    before: dict[str, object] = {}
+    for record in trace.records:
+        if not isinstance(record, Step | Open) or trace.role(record.node) != "acceptor":
+            continue
+        old, now = before.get(record.node), record.state
+        before[record.node] = now
+        if isinstance(record, Open) or now == old:
+            if isinstance(record, Open) and old is not None and old != now:
+                yield Held(record.at, record.node, "forgot", False)
+            continue
+        slot, request = bare(record.event)
+        its: Acceptor = now if slot is None else now.at(slot)
+        where = "" if slot is None else f"#{slot} "
+        if isinstance(request, Accept) and its.vote is not None:
+            value = getattr(its.vote.value, "text", its.vote.value)
+            yield Held(
+                record.at, record.node, f"{where}{trace.short(its.vote.ballot)} {value}", True
+            )
+        else:
+            yield Held(record.at, record.node, f"{where}≥ {trace.short(its.promised)}", False)
+
+
+def clock(trace: Trace, notes: list[Note], held: list[Held]) -> dict[int, float]:
+    """Where each moment is on the sheet: at least a line below what it would be written over."""
+    times = sorted({0, *(record.at for record in trace.records)})
+    room: dict[str, float] = {}
+    y = {times[0]: TOP + 6}
+    for number, now in enumerate(times):
+        if number:
+            gap = (now - times[number - 1]) / trace.header.tick
+            y[now] = y[times[number - 1]] + SCALE * min(gap, GAP)
+        here = [(note.words, "note", len(note_lines(note))) for note in notes if note.at == now]
+        here += [(one.words, one.node, 1) for one in held if one.at == now]
+        for column in {column for _, column, _ in here}:
+            y[now] = max(y[now], room.get(column, 0))
+        for _, column, lines in here:
+            room[column] = max(room.get(column, 0), y[now]) + LINE * lines + 1
+    last = times[-1]
+    y[last + 1] = max([y[last], *room.values()])  # the sheet ends below the last text
+    return y
+
+
+def note_lines(note: Note) -> list[str]:
+    """The words of a note, wrapped."""
+    return wrap(note.words, NOTE - (44 if note.badge or note.star else 20), 12)
+
+
+def write_notes(sheet: Drawing, notes: list[Note], y: dict[int, float]) -> None:
+    """The words on the left, each at its moment or right under the one before."""
+    below = 0.0
+    for note in notes:
+        at = max(y[note.at], below)
+        if note.badge:
+            sheet.badge(15, at, note.badge)
+        elif note.star:
+            sheet.star(15, at)
+        for number, words in enumerate(note_lines(note)):
+            font = "bold" if note.star else "regular"
+            left = 32 if note.badge or note.star else 6
+            sheet.text(
+                left, at + 4 + LINE * number, words, "ink" if left == 32 else "muted", 12, font
+            )
+        below = at + LINE * len(note_lines(note)) + 1
+
+
+def lifelines(
+    sheet: Drawing, trace: Trace, x: dict[str, float], y: dict[int, float], bottom: float
+) -> None:
+    """A line for each node, dotted while the node is down."""
+    for name in x:
+        since, up = TOP - 13.0, True
+        for record in trace.records:
+            if isinstance(record, Crash | Open) and record.node == name and record.at > 0:
+                sheet.line(x[name], since, x[name], y[record.at], *_life(up))
+                if isinstance(record, Crash):
+                    sheet.cross(x[name], y[record.at])
+                since, up = y[record.at], isinstance(record, Open)
+        sheet.line(x[name], since, x[name], bottom, *_life(up))
+
+
+def _life(up: bool) -> tuple[str, float, str]:
+    return ("muted", 1.2, "") if up else ("lost", 1.2, "1 5")
+
+
+def silence(sheet: Drawing, trace: Trace, x: dict[str, float], y: dict[int, float]) -> None:
+    """A shade while the network is split."""
+    since: float | None = None
+    for record in trace.records:
+        if isinstance(record, Cut):
+            since = y[record.at]
+        elif isinstance(record, Heal) and since is not None:
+            left, right = min(x.values()) - 20, max(x.values()) + 20
+            sheet.rect(left, since, right - left, y[record.at] - since, None, "panel")
+            since = None
+
+
+def messages(
+    sheet: Drawing, trace: Trace, x: dict[str, float], y: dict[int, float], bottom: float
+) -> None:
+    """Each copy of each message, from where it was sent to where it arrived or was lost."""
+    sent = {one.id: (step, one) for step in trace.steps() for one in step.sent}
+    ends: set[int] = set()
+    for record in trace.records:
+        number = record.received if isinstance(record, Step) else getattr(record, "id", None)
+        if number is None:
+            continue
+        step, one = sent[number]
+        start, stop = (x[step.node], y[step.at]), (x[one.to], y[record.at])
+        ends.add(number)
+        if isinstance(record, Lost) and record.why == "lost":
+            stop = ((start[0] + stop[0]) / 2, stop[1])
+        sheet.message(*start, *stop, kind(one.message), isinstance(record, Lost))
+    for step, one in (sent[number] for number in sent if number not in ends):  # still under way
+        look = KINDS[kind(one.message)]
+        half = (x[step.node] + x[one.to]) / 2
+        sheet.line(x[step.node], y[step.at], half, bottom, look.name, look.width, look.dash)
+    for step in trace.steps():
+        if any(isinstance(effect, Decide) for effect in step.effects[: step.done]):
+            sheet.star(x[step.node], y[step.at], 7)
+
+
+def hold(
+    sheet: Drawing, held: list[Held], x: dict[str, float], y: dict[int, float], bottom: float
+) -> None:
+    """A bar for each acceptor: what it holds, from when on."""
+    sheet.text(min(x.values()) + 4, TOP - 54, "what each acceptor holds", "muted", 12)
+    for name, left in x.items():
+        sheet.node(left + HOLD / 2, TOP - 26, name, "acceptor", HOLD - 16)
+        changes = [one for one in held if one.node == name]
+        voted = False
+        for one, after in pairwise([*changes, None]):
+            assert one is not None
+            voted = (voted or one.voted) and one.words != "forgot"
+            top, end = y[one.at], y[after.at] if after else bottom
+            colour = "accepted" if one.voted else "promise"
+            sheet.rect(
+                left + 4, top - 7, HOLD - 8, end - top, None, "panel" if voted else "paper", 0
+            )
+            sheet.line(left + 5, top - 7, left + 5, end - 7, "accepted" if voted else "promise", 3)
+            sheet.line(left + 4, top - 7, left + HOLD - 4, top - 7, "line", 1)
+            font = "bold" if one.voted else "regular"
+            words = fit(one.words, HOLD - 20, 12, font)
+            sheet.text(left + 12, top + 6, words, colour, 12, font)
+
+
+def _kinds(trace: Trace) -> Iterable[str]:
+    for record in trace.records:
+        if isinstance(record, Lost):
+            yield "lost"
+        elif isinstance(record, Step):
+            yield from (kind(one.message) for one in record.sent)

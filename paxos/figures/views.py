@@ -1,0 +1,309 @@
+"""Paxos from the outside in: the black box, its two phases, its four steps. And the log it makes.
+
+Each is a view of the same trace: with everyone in one box, grouped by phase, grouped by step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..protocol.ballot import Ballot
+from ..protocol.messages import (
+    Accept,
+    Accepted,
+    Answer,
+    Prepare,
+    Promise,
+    Propose,
+    Refused,
+    Send,
+    Timeout,
+)
+from ..protocol.proposer import Proposer
+from ..trace import Lost, Trace, bare, chosen, kind, logs
+from .theme import KINDS, Drawing, Figure, fit, text_width
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of one ballot: where it stopped, and why."""
+
+    at: int
+    proposer: str
+    wish: str
+    ballot: str
+    asked: str | None = None  # the value of phase 2, once it got there
+    end: str = "under way"
+    chosen: bool = False
+
+
+def attempts(trace: Trace) -> list[Attempt]:
+    """Every ballot of a run of one decision, in the order in which they were prepared."""
+    found: dict[str, Attempt] = {}
+    winners = {trace.short(one.proposal.ballot) for one in chosen(trace)}
+    for step in trace.steps():
+        if trace.role(step.node) != "proposer":
+            continue
+        p: Proposer = step.state
+        for effect in step.effects[: step.done]:
+            match effect:
+                case Send("acceptors", Prepare(ballot)):
+                    name = trace.short(ballot)
+                    found[name] = Attempt(step.at, step.node, str(p.wish), name)
+                case Send("acceptors", Accept(ballot, value)):
+                    name = trace.short(ballot)
+                    found[name] = replace(found[name], asked=str(value))
+        match step.event:
+            case Answer(_, Refused(ballot, rival)) if p.phase == "wait" and step.effects:
+                end = f"{trace.short(rival)} is ahead"
+                found[trace.short(ballot)] = replace(found[trace.short(ballot)], end=end)
+            case Timeout(Ballot() as ballot) if found[trace.short(ballot)].end == "under way":
+                name = trace.short(ballot)
+                found[name] = replace(found[name], end=silence(trace, step.node, name))
+    return [replace(one, chosen=one.ballot in winners) for one in found.values()]
+
+
+def silence(trace: Trace, node: str, ballot: str) -> str:
+    """Why too few answered: was the question lost, or the answers?"""
+    lost = {record.id for record in trace.records if isinstance(record, Lost)}
+    mine = (step for step in trace.steps() if step.node == node)
+    sent = [(one.id, bare(one.message)[1]) for step in mine for one in step.sent]
+    asked = [
+        id
+        for id, what in sent
+        if what == Prepare(what.ballot) and trace.short(what.ballot) == ballot
+    ]
+    return "all prepares lost" if lost.issuperset(asked) else "too few answers"
+
+
+def box(trace: Trace) -> Figure:
+    """View 0. The black box: values go in, one comes out."""
+    asks = [step for step in trace.steps() if isinstance(step.event, Propose)]
+    wants = list(dict.fromkeys((step.node, str(step.event.value)) for step in asks))
+    wins = sorted({str(one.proposal.value) for one in chosen(trace)})
+    rows = max(len(wants), 1)
+    height = 44 + 40 * rows
+    said = ", ".join(f"{who} asks for {what}" for who, what in wants)
+    told = " and ".join(wins) or "nothing"
+    sheet = Drawing(
+        560, height, "Paxos as a black box", f"{said}. Paxos answers: {told} is chosen."
+    )
+    middle = height / 2
+    sheet.rect(210, 14, 140, height - 28, "ink", "panel", 16, 2)
+    sheet.text(280, middle + 6, "Paxos", "ink", 19, "bold", "middle")
+    for number, (who, what) in enumerate(wants):
+        y = middle + 40 * (number - (rows - 1) / 2)
+        wide = sheet.node(44, y, who, "proposer")
+        line = sheet.flow(44 + wide / 2 + 4, y, 208)
+        sheet.text(48 + wide / 2 + 10, y - 6, fit(what, 106, 13), "ink", 13, line=line)
+    sheet.flow(352, middle, 432)
+    if wins:
+        sheet.star(450, middle)
+    sheet.text(464, middle + 5, fit(told, 90, 16, "bold"), "ink", 16, "bold")
+    sheet.text(464, middle + 22, "chosen" if wins else "was chosen", "muted", 12)
+    return sheet.figure()
+
+
+def log(trace: Trace, moments: int = 4) -> Figure:
+    """The companion of view 0: the log grows at its end, and may be collected from its front.
+
+    An entry may be collected once every learner has it: those are drawn as empty outlines.
+    """
+    grown = [(at, entries, 0) for at, entries, _ in reversed(logs(trace))]
+    grown = sorted({entries: one for one in grown for entries in [one[1]]}.values())  # first times
+    grown = [*grown, *logs(trace)[-1:]]
+    shown = [grown[len(grown) * (n + 1) // moments - 1] for n in range(min(moments, len(grown)))]
+    cells = max((len(entries) for _, entries, _ in shown), default=0) + 1
+    wide = max(64.0, min(118.0, 560 / cells))
+    last = [str(getattr(one, "text", one)) for one in (shown[-1][1] if shown else ())]
+    desc = (
+        "The log at its last moment: "
+        + "; ".join(f"slot {n}, {t}" for n, t in enumerate(last))
+        + "."
+    )
+    sheet = Drawing(
+        96 + wide * cells, 50 + 46 * len(shown) + 24, "An append-only log, growing", desc
+    )
+    for number in range(cells):
+        sheet.text(84 + wide * (number + 0.5), 20, f"slot {number}", "muted", 12, anchor="middle")
+    for row, (at, entries, everywhere) in enumerate(shown):
+        y = 32 + 46 * row
+        sheet.text(76, y + 22, f"at {at / trace.header.tick:.1f}", "muted", 12, anchor="end")
+        for slot, entry in enumerate(entries):
+            words = fit(str(getattr(entry, "text", entry)), wide - 12, 12)
+            gone = slot < everywhere and row == len(shown) - 1 and slot < len(entries) - 1
+            look = ("line", None, 3, 1.2, "3 3") if gone else ("ink", "panel", 3, 1.4, "")
+            sheet.rect(84 + wide * slot + 2, y, wide - 4, 34, *look)
+            colour = "muted" if gone else "ink"
+            sheet.text(84 + wide * (slot + 0.5), y + 21, words, colour, 12, anchor="middle")
+        sheet.rect(84 + wide * len(entries) + 2, y, wide - 4, 34, "muted", None, 3, 1.4, "6 3")
+        sheet.text(84 + wide * (len(entries) + 0.5), y + 21, "next", "muted", 12, anchor="middle")
+    foot = "grows at the end; what every learner has may be collected from the front (dashed)"
+    sheet.text(84, sheet.height - 12, fit(foot, sheet.width - 90, 12), "muted", 12)
+    return sheet.figure()
+
+
+BOX1, BOX2, WIDE, ROW = 176.0, 400.0, 172.0, 58.0
+
+
+def phases(*traces: Trace) -> Figure:
+    """View 1. The box opened: each attempt goes through phase 1 and perhaps through phase 2."""
+    rows = [one for trace in traces for one in attempts(trace)]
+    height = 62 + ROW * len(rows) + 16
+    desc = " ".join(f"{one.proposer}, ballot {one.ballot}: {outcome(one)}." for one in rows)
+    sheet = Drawing(740, height, "Paxos opened: two phases", desc)
+    for left, phase, name in ((BOX1, "Phase 1", "prepare"), (BOX2, "Phase 2", "decide")):
+        sheet.rect(left, 10, WIDE, height - 20, "muted", "panel", 14, 1.4)
+        sheet.text(left + WIDE / 2, 33, phase, "ink", 15, "bold", "middle")
+        sheet.text(left + WIDE / 2, 50, name, "muted", 13, anchor="middle")
+    for number, one in enumerate(rows):
+        attempt(sheet, one, 62 + ROW * (number + 0.5))
+    return sheet.figure()
+
+
+def outcome(one: Attempt) -> str:
+    """What came of an attempt, in words."""
+    if one.chosen:
+        return f"phase 2 chooses {one.asked}"
+    return f"phase {2 if one.asked else 1} chooses nothing, {one.end}"
+
+
+def attempt(sheet: Drawing, one: Attempt, y: float) -> None:
+    """One row: who wants what, how far it got, what came of it."""
+    wide = sheet.node(42, y, one.proposer, "proposer")
+    sheet.text(42, y + 27, f"wants {fit(one.wish, 60, 12)}", "muted", 12, anchor="middle")
+    line = sheet.flow(46 + wide / 2, y, BOX1 - 2)
+    sheet.text(52 + wide / 2, y - 7, fit(one.ballot, 78, 12), "ink", 12, "bold", line=line)
+    if one.asked is None:
+        stopped(sheet, BOX1, y, "prepare", one.end)
+        return
+    through(sheet, BOX1, y, "prepare", "promise", "a quorum promises")
+    adopted = "" if one.asked == one.wish else ", adopted"
+    sheet.flow(BOX1 + WIDE + 2, y, BOX2 - 2)
+    if not one.chosen:
+        stopped(sheet, BOX2, y, "accept", one.end, f"vote for {one.asked}{adopted}")
+        sheet.text(BOX2 + WIDE + 12, y + 5, "nothing chosen", "muted", 13)
+        return
+    through(sheet, BOX2, y, "accept", "accepted", f"vote for {one.asked}{adopted}")
+    sheet.flow(BOX2 + WIDE + 2, y, BOX2 + WIDE + 34)
+    sheet.star(BOX2 + WIDE + 48, y)
+    sheet.text(
+        BOX2 + WIDE + 62, y + 5, fit(f"{one.asked} chosen", 100, 13, "bold"), "ink", 13, "bold"
+    )
+
+
+def through(sheet: Drawing, left: float, y: float, ask: str, answer: str, words: str) -> None:
+    """A phase that a quorum answered."""
+    line = sheet.message(left + 12, y - 4, left + WIDE - 12, y - 4, ask)
+    sheet.text(
+        left + WIDE / 2, y - 12, fit(words, WIDE - 20, 12), "ink", 12, anchor="middle", line=line
+    )
+    sheet.message(left + WIDE - 12, y + 6, left + 12, y + 6, answer)
+
+
+def stopped(sheet: Drawing, left: float, y: float, ask: str, why: str, words: str = "") -> None:
+    """A phase that ended without a quorum: refused, or without enough answers."""
+    refused = why.endswith("ahead")
+    far = left + (WIDE - 12 if refused else WIDE * 0.62)
+    line = sheet.message(left + 12, y - 4, far, y - 4, ask, lost=not refused)
+    if words:
+        sheet.text(
+            left + WIDE / 2,
+            y - 13,
+            fit(words, WIDE - 20, 12),
+            "ink",
+            12,
+            anchor="middle",
+            line=line,
+        )
+    if refused:
+        sheet.message(left + WIDE - 12, y + 4, left + 12, y + 4, "refused")
+    sheet.text(left + WIDE / 2, y + 19, fit(why, WIDE - 24, 12), "refused", 12, anchor="middle")
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One message of the ballot that won."""
+
+    sender: str
+    to: str
+    message: Any
+
+
+def steps(trace: Trace) -> Figure:
+    """View 2. The core: two phases of two steps, of the first ballot whose value was chosen."""
+    won = chosen(trace)
+    if not won:
+        raise ValueError("nothing was chosen in this run, so there are no four steps to show")
+    ballot = won[0].proposal.ballot
+    sent = [
+        Sending(step.node, one.to, one.message)
+        for step in trace.steps()
+        for one in step.sent
+        if bare(one.message)[1].ballot == ballot
+    ]
+    desc = (
+        f"Ballot {trace.short(ballot)}. 1a: the proposer sends prepare to every acceptor. 1b: acceptors "
+        f"answer with a promise and their last vote. 2a: the proposer sends accept for "
+        f"{won[0].proposal.value}. 2b: acceptors vote and tell the proposer and the learners; a quorum "
+        f"of votes has chosen it."
+    )
+    sheet = Drawing(740, 524, "Paxos: two phases of two steps", desc)
+    for row, (phase, name) in enumerate((("Phase 1", "prepare"), ("Phase 2", "decide"))):
+        top = 10 + 256 * row
+        sheet.rect(10, top, 720, 246, "muted", "panel", 14, 1.4)
+        sheet.text(30, top + 27, phase, "ink", 15, "bold")
+        sheet.text(30 + text_width(phase, 15, "bold") + 10, top + 27, name, "muted", 13)
+    for number, step in enumerate(("prepare", "promise", "accept", "accepted")):
+        left, top = 20 + 352 * (number % 2), 50 + 256 * (number // 2)
+        panel(sheet, trace, left, top, step, [one for one in sent if kind(one.message) == step])
+    return sheet.figure()
+
+
+def panel(
+    sheet: Drawing, trace: Trace, left: float, top: float, step: str, sent: Sequence[Sending]
+) -> None:
+    """One step: who sends what to whom."""
+    sheet.rect(left, top, 348, 196, "line", "paper", 8, 1)
+    sheet.badge(left + 22, top + 20, step)
+    sheet.text(left + 40, top + 24.5, step, step, 14, "bold")
+    says = left + 48 + text_width(step, 14, "bold")
+    sheet.text(says, top + 24.5, KINDS[step].says, "muted", 12.5)
+    everyone = dict(trace.header.nodes)
+    near = [
+        name
+        for name in everyone
+        if everyone[name] != "acceptor" and any(name in (one.sender, one.to) for one in sent)
+    ]
+    places = column(left + 46, top + 110, 56, near)
+    acceptors = trace.of("acceptor")
+    places |= column(left + 300, top + 110, min(44.0, 132 / max(len(acceptors) - 1, 1)), acceptors)
+    for one in sent:
+        (x1, y1), (x2, y2) = places[one.sender], places[one.to]
+        side = 34 if x1 < x2 else -34
+        sheet.message(x1 + side, y1, x2 - side, y2, step)
+    for name, (x, y) in places.items():
+        sheet.node(x, y, name, trace.role(name), 48)
+    words = content(trace, [bare(one.message)[1] for one in sent])
+    sheet.text(left + 174, top + 186, fit(words, 336, 12.5, "bold"), step, 12.5, "bold", "middle")
+
+
+def column(
+    x: float, middle: float, gap: float, names: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Places one below the other, around the middle."""
+    first = middle - gap * (len(names) - 1) / 2
+    return {name: (x, first + gap * number) for number, name in enumerate(names)}
+
+
+def content(trace: Trace, messages: Sequence[Any]) -> str:
+    """What the messages of a step say."""
+    match messages[0]:
+        case Promise(ballot):
+            votes = [one.vote for one in messages if one.vote is not None]
+            last = max(votes, key=lambda vote: vote.ballot, default=None)
+            vote = f"{last.value} in {trace.short(last.ballot)}" if last else "none so far"
+            return f"{trace.short(ballot)}; highest vote: {vote}"
+        case Accept(ballot, value) | Accepted(ballot, value):
+            return f"{trace.short(ballot)}, {value}"
+    return trace.short(messages[0].ballot)
