@@ -237,6 +237,8 @@ def test_there_are_names_for_any_number_of_proposers():
         ({"learners": -1}, "-1 learners: a run needs at least 0"),
         ({"acceptors": 4, "phase1": 2, "phase2": 2}, "can miss each other"),
         ({"phase1": 4}, "at most 3 members"),
+        ({"phase1": 0}, "at least 1"),
+        ({"phase2": 0, "phase1": 3}, "at least 1"),
         ({"loss": 1.5}, "loss is a chance: 1.5 is not from 0 to 1"),
         ({"duplicate": -0.1}, "duplicate is a chance"),
         ({"crash": float("nan")}, "crash is a chance"),

@@ -293,7 +293,11 @@ def ticks(delays: float) -> int:
 def quorums(world: World) -> Flexible:
     """The quorums of a world. Raises ValueError if they do not meet."""
     whole = majority(world.acceptors)
-    return Flexible(world.acceptors, world.phase1 or whole.phase1, world.phase2 or whole.phase2)
+    return Flexible(
+        world.acceptors,
+        whole.phase1 if world.phase1 is None else world.phase1,
+        whole.phase2 if world.phase2 is None else world.phase2,
+    )
 
 
 def wishes(world: World) -> Sequence[tuple[float, str, str]]:
