@@ -330,6 +330,10 @@ def check(world: World) -> None:
         )
     if not 0 <= world.until <= 1_000_000:
         raise ValueError(f"until {world.until} is not from 0 to 1,000,000 message delays.")
-    for _, name, _ in wishes(world):
+    if world.backoff not in ("random", "fixed"):
+        raise ValueError(f"no backoff is called {world.backoff!r}; there are random, fixed.")
+    for time, name, _ in wishes(world):
+        if not 0 <= time <= 1_000_000:
+            raise ValueError(f"{name} cannot wish at {time}: it is before the run begins, or never.")
         if name not in names(world)["proposer"]:
             raise ValueError(f"{name!r} wishes something but is no proposer; raise --proposers.")
