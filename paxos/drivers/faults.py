@@ -88,10 +88,12 @@ def parse(line: str, nodes: Iterable[str]) -> Fault:
             named = [name for name in (fault.to, fault.sender) if name]
         case CutBetween(groups, start, end):
             named = [name for group in groups for name in group]
-            if end <= start or len(groups) < 2 or len(named) != len(set(named)):
+            if end <= start or len(groups) < 2 or () in groups or len(named) != len(set(named)):
                 raise FaultError(
                     f"{line!r}: a cut needs two groups apart and an end after its start"
                 )
+        case CrashAfterSave(_, 0):
+            raise FaultError(f"{line!r}: saves are counted from 1")
         case _:
             named = [fault.node]
     for name in named:
