@@ -141,9 +141,18 @@ def test_a_step_that_a_crash_cuts_short_is_followed_by_the_crash():
                 assert following == Crash(step.at, step.node)
 
 
-@pytest.mark.parametrize("protocol", ["static", "log"])
-def test_one_who_is_down_does_nothing(protocol):
-    for run in runs(protocol):
+def restless():
+    """Runs of one writer who has much to ask and often crashes while it asks."""
+    wishes = [(0, "ann", what) for what in "abc"]
+    return [
+        simulate(seed=seed, protocol="log", proposers=1, crash=0.2, wishes=wishes, until=60)
+        for seed in range(40)
+    ]
+
+
+@pytest.mark.parametrize("traces", [runs(), runs("log"), restless()], ids=["one", "log", "much"])
+def test_one_who_is_down_does_nothing(traces):
+    for run in traces:
         up = set()
         for record in run.records:
             if isinstance(record, Open):

@@ -136,7 +136,8 @@ class Simulation:
         node.up = True
         self.records.append(Open(self.now, node.name, node.state))
         for wish in list(node.wishes):  # the user asks again
-            self.step(node, Propose(wish))
+            if node.up:  # it may crash while it is asked
+                self.step(node, Propose(wish))
 
     def crash(self, node: Node, lasts: float | None) -> None:
         if not node.up:
