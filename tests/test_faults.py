@@ -1,6 +1,7 @@
 """Faults by script: each form does what its sentence says, and nothing else is a fault."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -110,6 +111,20 @@ def test_the_network_can_be_cut_for_a_while():
     assert records(trace, Heal) == [Heal(9000)]
     assert {record.why for record in records(trace, Lost)} == {"cut off"}
     assert chosen(trace)[0].at > 9000
+
+
+def test_a_cut_lasts_until_its_own_end():
+    trace = run("cut ann | n1 n2 n3 from 0 to 9", partition=1.0, until=60)
+    groups = (("ann",), ("n1", "n2", "n3"))
+    for cut, following in pairwise(record for record in trace.records if isinstance(record, Cut | Heal)):
+        if cut == Cut(0, groups):
+            assert following == Heal(9000)
+
+
+def test_two_cuts_at_one_time_are_refused():
+    with pytest.raises(ValueError, match="one cut at a time"):
+        run("cut ann | n1 from 0 to 9", "cut ann | n2 from 8 to 20")
+    assert chosen(run("cut ann | n1 from 0 to 9", "cut ann | n2 from 9 to 20"))
 
 
 def test_faults_are_written_into_the_header():

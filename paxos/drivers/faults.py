@@ -15,6 +15,7 @@ Times are in mean message delays; a number counts the messages that fit the line
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 KINDS = ("prepare", "promise", "accept", "accepted", "refused")
 
@@ -71,6 +72,16 @@ _ON_MESSAGE = re.compile(
 _CRASH_AT = re.compile(rf"crash (\S+) at {_NUMBER}(?: for {_NUMBER})?")
 _CRASH_SAVE = re.compile(rf"crash (\S+) after save (\d+)(?: for {_NUMBER})?")
 _CUT = re.compile(rf"cut (.+?) from {_NUMBER} to {_NUMBER}")
+
+
+def script(lines: Iterable[str], nodes: Iterable[str]) -> list[Fault]:
+    """Read a whole script. Raises FaultError for a line that cannot be read or cannot be kept."""
+    faults = [parse(line, nodes) for line in lines]
+    cuts = sorted((one.start, one.end) for one in faults if isinstance(one, CutBetween))
+    for (_, end), (start, _) in pairwise(cuts):
+        if start < end:
+            raise FaultError(f"one cut at a time: the next begins at {start}, before {end}")
+    return faults
 
 
 def parse(line: str, nodes: Iterable[str]) -> Fault:

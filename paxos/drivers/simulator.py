@@ -19,7 +19,7 @@ from ..protocol import log, static
 from ..protocol.messages import Answer, Decide, Propose, Save, Send, Timeout, Wait
 from ..protocol.quorum import Flexible, majority
 from ..trace import TICK, Crash, Cut, Header, Heal, Lost, Open, Record, Sent, Step, Trace, kind
-from .faults import CrashAfterSave, CrashAt, CutBetween, OnMessage, parse
+from .faults import CrashAfterSave, CrashAt, CutBetween, OnMessage, script
 
 PROTOCOLS: dict[str, Any] = {"static": static, "log": log}
 PEOPLE = ("ann", "ben", "cleo", "dan", "eve", "finn", "gus", "hana")
@@ -90,7 +90,7 @@ class Simulation:
         self.quorums = quorums(world)
         self.roles = names(world)
         self.nodes = {name: Node(name, role) for role in self.roles for name in self.roles[role]}
-        self.faults = [parse(line, self.nodes) for line in world.faults]
+        self.faults = script(world.faults, self.nodes)
         self.records: list[Record] = []
         self.agenda: list[tuple[int, int, Callable[[], None]]] = []
         self.number, self.ids, self.fitting = count(), count(1), Counter[int]()
@@ -116,7 +116,7 @@ class Simulation:
                 self.at(ticks(fault.at), crash)
             elif isinstance(fault, CutBetween):
                 self.at(ticks(fault.start), partial(self.split, fault.groups))
-                self.at(ticks(fault.end), self.heal)
+                self.at(ticks(fault.end), partial(self.heal, fault.groups))
         if world.partition:
             self.at(TICK, self.weather)
         while self.agenda and self.agenda[0][0] <= ticks(world.until):
@@ -263,7 +263,10 @@ class Simulation:
         self.cut = groups
         self.records.append(Cut(self.now, groups))
 
-    def heal(self) -> None:
+    def heal(self, groups: tuple[tuple[str, ...], ...]) -> None:
+        """End this cut, unless another took its place in the meantime."""
+        if self.cut is not groups:
+            return
         self.cut = ()
         self.records.append(Heal(self.now))
 
@@ -275,7 +278,7 @@ class Simulation:
             right = [name for name in self.nodes if name not in left]
             if left and right:
                 self.split((tuple(left), tuple(right)))
-                self.at(self.now + ticks(1 + 7 * dice.random()), self.heal)
+                self.at(self.now + ticks(1 + 7 * dice.random()), partial(self.heal, self.cut))
         if any(node.wishes for node in self.nodes.values()):
             self.at(self.now + TICK, self.weather)
 
