@@ -52,7 +52,7 @@ def parser() -> Parser:
     run.add_argument(
         "--seed", type=int, default=0, help="decides everything that is left to chance"
     )
-    for what, default in (("proposers", 2), ("acceptors", 3), ("learners", 1)):
+    for what, default in (("proposers", 3), ("acceptors", 3), ("learners", 1)):
         run.add_argument(
             f"--{what}", type=int, default=default, metavar="N", help=f"default {default}"
         )

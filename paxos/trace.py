@@ -154,6 +154,7 @@ class Chosen:
     at: int
     proposal: messages.Accept
     slot: int | None = None
+    news: Literal["chosen", "chosen again", "CHOSEN TOO"] = "chosen"  # the last: disagreement
 
 
 def slots(trace: Trace) -> list[int | None]:
@@ -184,16 +185,22 @@ def chosen(trace: Trace) -> list[Chosen]:
     """Every instant at which a proposal became chosen, in order of time."""
     found: list[Chosen] = []
     for slot in slots(trace):
-        known: set[messages.Accept] = set()
-        for index, record in enumerate(trace.records, 1):
+        known: list[messages.Accept] = []
+        for index, record in enumerate(trace.records):
             if isinstance(record, Step) and isinstance(bare(record.event)[1], messages.Accept):
-                now = set(static.chosen(history(trace, slot, index)))
-                found += [
-                    Chosen(index - 1, record.at, one, slot)
-                    for one in sorted(now - known, key=lambda a: a.ballot)
-                ]
-                known |= now
+                for one in static.chosen(history(trace, slot, index + 1)):
+                    if one not in known:
+                        found.append(Chosen(index, record.at, one, slot, _news(one, known)))
+                        known.append(one)
     return sorted(found, key=lambda one: one.index)
+
+
+def _news(
+    one: messages.Accept, known: list[messages.Accept]
+) -> Literal["chosen", "chosen again", "CHOSEN TOO"]:
+    if not known:
+        return "chosen"
+    return "chosen again" if one.value == known[0].value else "CHOSEN TOO"
 
 
 def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:

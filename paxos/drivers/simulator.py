@@ -34,7 +34,7 @@ class World:
 
     protocol: str = "static"
     seed: int = 0
-    proposers: int = 2
+    proposers: int = 3
     acceptors: int = 3
     learners: int = 1
     phase1: int | None = None  # quorum sizes; a majority unless given
@@ -338,6 +338,8 @@ def check(world: World) -> None:
         raise ValueError(f"no backoff is called {world.backoff!r}; there are random, fixed.")
     for time, name, _ in wishes(world):
         if not 0 <= time <= 1_000_000:
-            raise ValueError(f"{name} cannot wish at {time}: it is before the run begins, or never.")
+            raise ValueError(
+                f"{name} cannot wish at {time}: it is before the run begins, or never."
+            )
         if name not in names(world)["proposer"]:
             raise ValueError(f"{name!r} wishes something but is no proposer; raise --proposers.")

@@ -57,7 +57,9 @@ def draw(trace: Trace) -> Figure:
     silence(sheet, trace, x, y)
     lifelines(sheet, trace, x, y, bottom)
     for one in chosen(trace):
-        sheet.line(NOTE, y[one.at], width - 10, y[one.at], "gold", 2)
+        sheet.line(
+            NOTE, y[one.at], width - 10, y[one.at], "gold", 2.6 if one.news == "chosen" else 1.2
+        )
     messages(sheet, trace, x, y, bottom)
     write_notes(sheet, notes, y)
     hold(sheet, held, holds, y, bottom)
@@ -90,7 +92,7 @@ def told(trace: Trace) -> Iterator[Note]:
             one = instants[index]
             where = "" if one.slot is None else f" in slot {one.slot}"
             value = getattr(one.proposal.value, "text", one.proposal.value)
-            words = f"{value} is chosen{where}, in {trace.short(one.proposal.ballot)}"
+            words = f"{value} is {one.news}{where}, in {trace.short(one.proposal.ballot)}"
             yield Note(one.at, words, star=True)
 
 

@@ -45,7 +45,7 @@ def said(trace: Trace) -> Iterator[tuple[int, str, str, int | None]]:
                 yield at, "", "network is whole again", GREY
         if one := instants.get(index):  # a quorum has voted; no participant sees this moment
             where = "" if one.slot is None else f" in slot {one.slot}"
-            what = f"* {text(one.proposal.value)} is chosen{where}, in ballot"
+            what = f"* {text(one.proposal.value)} is {one.news}{where}, in ballot"
             yield one.at, "", f"{what} {trace.short(one.proposal.ballot)}", GOLD
 
 

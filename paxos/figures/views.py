@@ -66,14 +66,12 @@ def attempts(trace: Trace) -> list[Attempt]:
 def silence(trace: Trace, node: str, ballot: str) -> str:
     """Why too few answered: was the question lost, or the answers?"""
     lost = {record.id for record in trace.records if isinstance(record, Lost)}
-    mine = (step for step in trace.steps() if step.node == node)
-    sent = [(one.id, bare(one.message)[1]) for step in mine for one in step.sent]
-    asked = [
-        id
-        for id, what in sent
-        if what == Prepare(what.ballot) and trace.short(what.ballot) == ballot
-    ]
-    return "all prepares lost" if lost.issuperset(asked) else "too few answers"
+    own = (step for step in trace.steps() if step.node == node)
+    sent = [(one.id, bare(one.message)[1]) for step in own for one in step.sent]
+    mine = [(id, what) for id, what in sent if trace.short(what.ballot) == ballot]
+    last = "accept" if any(isinstance(what, Accept) for _, what in mine) else "prepare"
+    asked = [id for id, what in mine if kind(what) == last]
+    return f"all {last}s lost" if lost.issuperset(asked) else "too few answers"
 
 
 def box(trace: Trace) -> Figure:
