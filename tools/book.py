@@ -126,12 +126,9 @@ def write_figure_colours(app: Sphinx, error: Exception | None) -> None:
     """The colours that figures take from the site's theme, from the table that draws them."""
     if error or app.builder.format != "html":
         return
-    try:
-        from paxos.figures import theme
-    except ImportError:
-        css = ""
-    else:
-        css = theme.site_css()
+    from paxos.figures import theme
+
+    css = theme.site_css()
     target = Path(app.outdir) / "_static" / "figures.css"
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists() or target.read_text("utf-8") != css:
