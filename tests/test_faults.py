@@ -116,7 +116,9 @@ def test_the_network_can_be_cut_for_a_while():
 def test_a_cut_lasts_until_its_own_end():
     trace = run("cut ann | n1 n2 n3 from 0 to 9", partition=1.0, until=60)
     groups = (("ann",), ("n1", "n2", "n3"))
-    for cut, following in pairwise(record for record in trace.records if isinstance(record, Cut | Heal)):
+    for cut, following in pairwise(
+        record for record in trace.records if isinstance(record, Cut | Heal)
+    ):
         if cut == Cut(0, groups):
             assert following == Heal(9000)
 
