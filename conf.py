@@ -95,7 +95,7 @@ html_theme_options = {
     "logo": {"image_light": "_static/logo.svg", "image_dark": "_static/logo.svg", "text": project},
     "navbar_start": ["navbar-logo"],
     "navbar_center": [],
-    "navbar_persistent": ["search-button-field"],
+    "navbar_persistent": ["book-search.html"],
     "navbar_end": ["theme-switcher"],
     "navbar_align": "left",
     "search_bar_text": "Search the book",
