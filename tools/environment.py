@@ -97,7 +97,8 @@ def install(lock, exact):
 def install_package():
     """This package itself, editable, with the build backend of the lock: no network."""
     flags = ["--quiet", "--no-deps", "--no-build-isolation", "-e", "."]
-    if os.path.exists(UV) and run(UV, "pip", "install", "--python", PYTHON, *flags):
+    quietly = {"stderr": subprocess.DEVNULL}  # should it fail, pip says why
+    if os.path.exists(UV) and run(UV, "pip", "install", "--python", PYTHON, *flags, **quietly):
         return
     if not run(PYTHON, "-m", "pip", "install", *flags):
         stop("Installing this package into .venv failed, as said above.", "Try `make clean` first.")
