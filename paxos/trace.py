@@ -203,6 +203,11 @@ def _news(
     return "chosen again" if one.value == known[0].value else "CHOSEN TOO"
 
 
+def final(trace: Trace) -> dict[str, Any]:
+    """The state of every node at the end of the run."""
+    return {one.node: one.state for one in trace.records if isinstance(one, Open | Step)}
+
+
 def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:
     """How a log grew: (time, the longest log any learner has, how much of it every learner has)."""
     held: dict[str, tuple[Any, ...]] = dict.fromkeys(trace.of("learner"), ())
@@ -260,6 +265,26 @@ def _wishes(step: Step, slot: int | None) -> list[Any]:
     if not isinstance(step.event, messages.Propose):
         return []
     return [step.event.value] if slot is None else list(step.state.pending)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run took, up to the first decision that a participant knew of."""
+
+    messages: int  # sent by then
+    delays: int  # the longest chain of messages that led there
+    time: float  # in mean message delays, from the start of the run
+
+
+def cost(trace: Trace) -> Cost | None:
+    """The cost of the first decision; None if nobody ever knew of one."""
+    sent, chain = 0, delays(trace)
+    for index, record in enumerate(trace.records):
+        if isinstance(record, Step):
+            sent += len(record.sent)
+            if any(isinstance(one, messages.Decide) for one in record.effects[: record.done]):
+                return Cost(sent, chain[index], record.at / trace.header.tick)
+    return None
 
 
 # Reading and writing.

@@ -19,6 +19,7 @@ def activity_figure(part: str) -> Figure:
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
+    "two_at_one_car": views.two_at_one_car,
     "static_paxos_view_0": lambda: views.box(simulate()),
     "static_paxos_log": lambda: views.log(simulate(protocol="log", learners=3)),
     "static_paxos_view_1": lambda: views.phases(simulate()),

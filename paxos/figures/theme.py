@@ -233,8 +233,9 @@ class Drawing:
     def flow(self, x1: float, y: float, x2: float) -> int:
         """From the user to Paxos, from one phase to the next, and back to the user."""
         self.lines.append((x1, y, x2, y))
-        self.line(x1, y, x2 - 6, y, "ink", 1.8)
-        self.polygon([(x2, y), (x2 - 9, y - 4.5), (x2 - 9, y + 4.5)], None, "ink")
+        back = 9 if x2 > x1 else -9
+        self.line(x1, y, x2 - back / 2, y, "ink", 1.8)
+        self.polygon([(x2, y), (x2 - back, y - 4.5), (x2 - back, y + 4.5)], None, "ink")
         return len(self.lines) - 1
 
     def cross(self, x: float, y: float, colour: str = "refused", size: float = 5) -> None:

@@ -102,6 +102,27 @@ def box(trace: Trace) -> Figure:
     return sheet.figure()
 
 
+def two_at_one_car() -> Figure:
+    """The picture of what agreement is for."""
+    desc = "Ann and Ben were each told that the car is theirs, and meet at it."
+    sheet = Drawing(560, 150, "Two people at one car", desc)
+    for x, who in ((74.0, "ann"), (486.0, "ben")):
+        sheet.rect(x - 62, 16, 124, 42, "muted", "panel", 10, 1.2)
+        sheet.text(x, 34, "“Saturday?", "ink", 13, anchor="middle")
+        sheet.text(x, 51, f"Yours, {who.capitalize()}.”", "ink", 13, anchor="middle")
+        sheet.node(x, 108, who, "proposer", 64)
+    sheet.flow(112, 108, 186)
+    sheet.flow(448, 108, 374)
+    roof = [(222, 84), (246, 56), (312, 56), (338, 84)]
+    body = [(196, 84), (366, 84), (366, 112), (196, 112)]
+    sheet.polygon(roof, "ink", "paper")
+    sheet.polygon(body, "ink", "panel")
+    sheet.line(280, 56, 280, 84, "ink")
+    for x in (230.0, 332.0):
+        sheet.rect(x - 13, 99, 26, 26, "ink", "paper", 13, 2)
+    return sheet.figure()
+
+
 def log(trace: Trace, moments: int = 4) -> Figure:
     """The companion of view 0: the log grows at its end, and may be collected from its front.
 
