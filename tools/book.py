@@ -178,6 +178,7 @@ def plain_notebook(text: str) -> str:
     """The same notebook, the same bytes: no random ids, no times."""
     notebook = json.loads(text)
     notebook["metadata"].pop("source_map", None)
+    notebook["metadata"]["language_info"] = {"name": "python", "file_extension": ".py"}
     for number, cell in enumerate(notebook["cells"], 1):
         cell["id"] = f"cell-{number}"
         cell["metadata"].pop("execution", None)
