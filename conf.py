@@ -76,7 +76,6 @@ nb_mime_priority_overrides = [
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": False}
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88
 

@@ -163,36 +163,43 @@ def slots(trace: Trace) -> list[int | None]:
     return sorted(found, key=lambda slot: -1 if slot is None else slot)
 
 
-def history(trace: Trace, slot: int | None = None, until: int | None = None) -> static.History:
-    """What the all-seeing eye has seen of one slot, up to record number `until`."""
+def history(trace: Trace, slot: int | None = None) -> static.History:
+    """What the all-seeing eye has seen of one slot."""
     wishes: list[Any] = []
-    votes: list[tuple[str, messages.Accept]] = []
     decided: list[messages.Accept] = []
-    for record in trace.records[:until]:
-        if not isinstance(record, Step):
-            continue
-        its, event = bare(record.event)
-        if isinstance(event, messages.Accept) and its == slot and _voted(record):
-            votes.append((record.node, event))
-        for effect in record.effects[: record.done]:
+    for step in trace.steps():
+        for effect in step.effects[: step.done]:
             if isinstance(effect, messages.Decide) and bare(effect.value)[0] == slot:
                 decided.append(messages.Accept(effect.ballot, bare(effect.value)[1]))
-        wishes += _wishes(record, slot)
-    return static.History(trace.header.quorums, tuple(wishes), tuple(votes), tuple(decided))
+        wishes += _wishes(step, slot)
+    votes = tuple((who, vote) for _, its, who, vote in _votes(trace) if its == slot)
+    return static.History(trace.header.quorums, tuple(wishes), votes, tuple(decided))
 
 
 def chosen(trace: Trace) -> list[Chosen]:
     """Every instant at which a proposal became chosen, in order of time."""
     found: list[Chosen] = []
-    for slot in slots(trace):
-        known: list[messages.Accept] = []
-        for index, record in enumerate(trace.records):
-            if isinstance(record, Step) and isinstance(bare(record.event)[1], messages.Accept):
-                for one in static.chosen(history(trace, slot, index + 1)):
-                    if one not in known:
-                        found.append(Chosen(index, record.at, one, slot, _news(one, known)))
-                        known.append(one)
-    return sorted(found, key=lambda one: one.index)
+    seen: dict[int | None, tuple[tuple[str, messages.Accept], ...]] = {}
+    for index, slot, who, vote in _votes(trace):
+        seen[slot] = (*seen.get(slot, ()), (who, vote))
+        known = [one.proposal for one in found if one.slot == slot]
+        for one in static.chosen(static.History(trace.header.quorums, votes=seen[slot])):
+            if one not in known:
+                at = trace.records[index].at
+                found.append(Chosen(index, at, one, slot, _news(one, known)))
+    return found
+
+
+def _votes(trace: Trace) -> Iterator[tuple[int, int | None, str, messages.Accept]]:
+    """Every vote: (record number, slot, acceptor, vote). It counts once it is saved, said or not."""
+    for index, record in enumerate(trace.records):
+        if isinstance(record, Step):
+            slot, event = bare(record.event)
+            done = record.effects[: record.done]
+            if isinstance(event, messages.Accept) and any(
+                isinstance(e, messages.Save) for e in done
+            ):
+                yield index, slot, record.node, event
 
 
 def _news(
@@ -252,12 +259,6 @@ def bare(thing: Any) -> tuple[int | None, Any]:
     """The slot of an event, message or value, and the thing without it."""
     inner = getattr(thing, "message", thing)
     return (inner.slot, inner.content) if isinstance(inner, messages.InSlot) else (None, inner)
-
-
-def _voted(step: Step) -> bool:
-    """Did the acceptor save or announce a vote before any crash?"""
-    done = step.effects[: step.done]
-    return any(isinstance(effect, messages.Save) for effect in done)
 
 
 def _wishes(step: Step, slot: int | None) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Faults by script: one line of text each, so that a run can be told in a sentence.
+"""Faults by script: one line of text each, so that a run can be told in a sentence::
 
     drop promise 3 to ann         the third promise sent to ann is lost
     drop prepare from ben         every prepare of ben is lost
@@ -6,8 +6,7 @@
     delay accept by 2.5           every accept takes 2.5 message delays longer
     crash n1 at 4 for 10          n1 stops at time 4 and comes back at 14
     crash n1 after save 1         n1 stops right after its first save, before it answers
-    cut ann n1 | ben n2 n3 from 2 to 9
-                                  these two groups do not hear each other in between
+    cut ann n1 | ben n2 from 2 to 9    in between, these two groups do not hear each other
 
 Times are in mean message delays; a number counts the messages that fit the line, from 1.
 """
@@ -89,7 +88,7 @@ def parse(line: str, nodes: Iterable[str]) -> Fault:
     text, known = " ".join(line.split()), list(nodes)
     fault = _read(text)
     if fault is None:
-        raise FaultError(f"cannot read the fault {line!r}. Forms:{__doc__.split('sentence.')[1]}")
+        raise FaultError(f"cannot read the fault {line!r}. Forms:{__doc__.split('sentence::')[1]}")
     match fault:
         case OnMessage(act, kind, nth, _, _, by):
             if kind not in KINDS:
