@@ -77,7 +77,6 @@ nb_mime_priority_overrides = [
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 88
 
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]

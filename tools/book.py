@@ -4,6 +4,7 @@ import hashlib
 import html
 import json
 import os
+import pydoc
 import re
 import shutil
 import sys
@@ -234,6 +235,13 @@ def name_failed_cells(app: Sphinx, doctree: nodes.document) -> None:
             log.info("A cell of %s failed: %s", app.env.docname, last, color="red")
 
 
+def real_name(app: Sphinx, env: Any, node: nodes.Element, shown: nodes.Node) -> nodes.Node | None:
+    """A name in a signature that no page describes is fine as text, if there is such a thing."""
+    target = node.get("reftarget", "")
+    known = node.get("refdomain") == "py" and target.startswith("paxos.") and pydoc.locate(target)
+    return shown if known else None
+
+
 def tidy(app: Sphinx) -> None:
     folder = Path(app.config.nb_execution_cache_path)
     if folder.parent.is_dir():
@@ -247,6 +255,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", tidy)
     app.connect("doctree-read", name_failed_cells)
     app.connect("doctree-resolved", describe_images)
+    app.connect("missing-reference", real_name)
     app.connect("html-page-context", offer_notebook)
     app.connect("html-page-context", mend_page)
     app.connect("build-finished", write_figure_colours)

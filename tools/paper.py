@@ -15,7 +15,9 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_IN_PAPER = {"api", "genindex", "search"}
-SITE_ONLY = ".px-hero, .px-doors, .px-site-only, a.headerlink, .toctree-wrapper > p.caption, script, style, .copybtn"
+SITE_ONLY = (
+    ".px-hero, .px-doors, .px-site-only, a.headerlink, p.caption[role=heading], script, style, svg"
+)
 TEXT_WIDTH = 460  # points, as paper.typ sets the page
 PIXEL = 0.75  # points
 OPEN, CLOSE = "\ue000", "\ue001"  # marks that no text contains
@@ -94,13 +96,20 @@ def repair_links(article: Tag, known: dict[str, str]) -> None:
 
 
 def set_levels(article: Tag) -> None:
-    """The pages of the contents are chapters; what the front page adds is not numbered."""
-    pages = [h for h in article.find_all(HEADING) if doc_of(h) != "index"]
-    shift = min((int(h.name[1]) for h in pages), default=1) - 1
+    """A page is a chapter, or a section of the chapter that its folder's index opens. The front page is not numbered."""
+    pages = {tag["data-doc"] for tag in article.find_all(attrs={"data-doc": True})}
+    shift: dict[str, int] = {}
     for heading in article.find_all(HEADING):
-        if doc_of(heading) == "index":
+        doc, level = doc_of(heading), int(heading.name[1])
+        opener = doc.rpartition("/")[0] + "/index"
+        top = 2 if opener in pages and opener != doc else 1
+        first = (
+            2 if doc == "index" else level
+        )  # the front page's own title is the title of the paper
+        shift.setdefault(doc, top - first)
+        heading.name = f"h{min(6, max(1, level + shift[doc]))}"
+        if doc == "index":
             heading["class"] = "unnumbered"
-        heading.name = f"h{max(1, int(heading.name[1]) - shift)}"
 
 
 def plain_code(article: Tag, soup: BeautifulSoup) -> None:
@@ -136,6 +145,10 @@ def plain_boxes(article: Tag, soup: BeautifulSoup) -> None:
             strong.extend(list(title.contents))
             title.append(strong)
         box.name = "blockquote"
+    for box in article.select("blockquote"):
+        first = box.find("p")
+        if first is not None and (box.find("pre") or len(box.get_text()) > 1500):
+            first.insert(0, NavigableString(f"{OPEN}long{CLOSE}"))
     for badge in article.select(".px-badge"):
         badge.name = "strong"
     for entry in article.select("div.citation"):
@@ -245,6 +258,8 @@ def finish(text: str, figures: list[str], formulas: list[str]) -> str:
     waiting = iter(figures)
     text = re.sub(r'image\(("[^"]*")[^)]*\)', lambda m: f"image({m[1]}, {next(waiting)})", text)
     text = re.sub(f"{OPEN}formula (\\d+){CLOSE}", lambda m: formulas[int(m[1])], text)
+    text = re.sub(rf"#quote\(block: true\)\[(\s*){OPEN}long{CLOSE}", r"#longbox[\1", text)
+    text = text.replace(f"{OPEN}long{CLOSE}", "")
     return re.sub(f"{OPEN}anchor (.*?){CLOSE}", r"#metadata(none) <\1>", text)
 
 
