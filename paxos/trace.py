@@ -11,11 +11,10 @@ A driver makes a `Trace`; `dumps` and `loads` are exact inverses.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cache
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any, Literal
 
+from .codec import decode, encode
 from .protocol import acceptor, learner, log, messages, proposer, quorum, static
 from .protocol.ballot import Ballot
 
@@ -306,21 +305,13 @@ def dumps(trace: Trace) -> str:
     )
 
 
-def encode(thing: Any) -> Any:
-    """A value of the protocol as plain JSON."""
-    if is_dataclass(thing) and not isinstance(thing, type):
-        shown = ((f.name, encode(getattr(thing, f.name))) for f in fields(thing))
-        return {"kind": type(thing).__name__, **dict(shown)}
-    return [encode(one) for one in thing] if isinstance(thing, tuple) else thing
-
-
 def loads(text: str) -> Trace:
     """Read NDJSON. Raises TraceError with the number of the line and the reason."""
     things: list[Any] = []
     known: set[int | str] = set()
     for number, line in enumerate(text.splitlines(), 1):
         try:
-            things.append(decode(json.loads(line)))
+            things.append(decode(json.loads(line), _KINDS))
             _check(things, known)
         except json.JSONDecodeError as error:
             raise TraceError(
@@ -331,63 +322,6 @@ def loads(text: str) -> Trace:
     if not things:
         raise TraceError("the file is empty: a trace begins with a Header line")
     return Trace(things[0], tuple(things[1:]))
-
-
-def decode(data: Any) -> Any:
-    """The inverse of `encode`; every field must have the type its dataclass declares."""
-    if isinstance(data, list):
-        return tuple(decode(one) for one in data)
-    if not isinstance(data, dict):
-        return data
-    kind = _KINDS.get(str(data.get("kind")))
-    if kind is None:
-        raise TraceError(f"unknown kind {data.get('kind')!r}: is this a {FORMAT} file?")
-    hints, given = _hints(kind), {name: one for name, one in data.items() if name != "kind"}
-    if given.keys() != hints.keys():
-        odd = ", ".join(sorted(given.keys() ^ hints.keys()))
-        raise TraceError(f"{kind.__name__} has missing or foreign fields: {odd}")
-    values = {name: _typed(decode(one), hints[name]) for name, one in given.items()}
-    for name, value in values.items():
-        if not _fits(value, hints[name]):
-            raise TraceError(f"{kind.__name__}.{name} cannot be {json.dumps(given[name])[:60]}")
-    return kind(**values)
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _typed(value: Any, hint: Any) -> Any:
-    """JSON has no ballots: a pair becomes one where the field says so."""
-    if hint is Ballot and isinstance(value, tuple) and len(value) == 2:
-        return Ballot(*value)
-    inner = get_args(hint)
-    if get_origin(hint) is tuple and isinstance(value, tuple):
-        each = [inner[0]] * len(value) if inner[-1] is ... else list(inner)
-        return tuple(_typed(one, kind) for one, kind in zip(value, each, strict=False))
-    if get_origin(hint) in (Union, UnionType) and Ballot in inner:
-        return _typed(value, Ballot)
-    return value
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    inner = get_args(hint)
-    match get_origin(hint):
-        case origin if origin in (Union, UnionType):
-            return any(_fits(value, one) for one in inner)
-        case origin if origin is Literal:
-            return value in inner
-        case origin if origin is tuple:
-            if not isinstance(value, tuple):
-                return False
-            each = [inner[0]] * len(value) if inner[-1] is ... else list(inner)
-            return len(value) == len(each) and all(map(_fits, value, each))
-    if hint is Ballot:
-        return isinstance(value, Ballot) and _fits(tuple(value), tuple[int, str])
-    if hint in (Any, object) or not isinstance(hint, type):
-        return True
-    return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
 
 
 def _check(things: list[Any], known: set[int | str]) -> None:
