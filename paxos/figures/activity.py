@@ -4,116 +4,25 @@ Nothing here knows the protocol. An action is a `case` that ran, a diamond is an
 several cases ran, an arrow is a message or a wait that one case asked for and another one answered.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Literal
 
-from ..protocol.messages import Decide, Propose, Send, Wait
+from ..protocol.messages import Decide, Propose
 from ..trace import Trace
-from . import lanes
-from .cases import Back, Case, Seen, all_cases, event_name, phase, watch, watched
+from . import lanes, render
+from .cases import Case, Story, Transition, all_cases, read, watched
 from .lanes import Edge, Node, Sheet
-from .theme import text_width
+from .theme import Figure
 
 Part = Literal["main", "retry"]
 ROLES = ("proposer", "acceptor", "learner")
+ROOM = {"proposer": 24, "acceptor": 20, "learner": 13}  # characters of a guard in one line
+GLUE, UNGLUE = {40: "\1", 32: "\2"}, {1: "(", 2: " "}  # a tuple stays in one piece
+CONNECTORS = "The circles P and R lead to the other figure."
 MOST = 16  # actions in one figure; more is a wall, not a picture
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """What a role did, and how often."""
-
-    case: Case
-    event: str
-    before: str  # the phase
-    effects: tuple[str, ...]
-    after: str
-    changed: bool  # did the state change at all?
-    count: int = 0
-
-
-@dataclass
-class Story:
-    """All that the runs tell: the table, who sends what to how many, and who came back how."""
-
-    taken: Counter[Transition] = field(default_factory=Counter)
-    sends: dict[tuple[Case, str, str], int] = field(default_factory=dict)  # -> most at once
-    backs: Counter[Back] = field(default_factory=Counter)
-    runs: int = 0
-
-    @property
-    def steps(self) -> int:
-        return self.taken.total()
-
-    def idle(self) -> Counter[Case]:
-        """Steps of the cases that never have an effect and never change anything."""
-        busy = {one.case for one in self.taken if one.effects or one.changed}
-        found: Counter[Case] = Counter()
-        for one, count in self.taken.items():
-            if one.case not in busy:
-                found[one.case] += count
-        return found
-
-    def drawn(self) -> list[Case]:
-        idle = self.idle()
-        return sorted({one.case for one in self.taken} - idle.keys())
-
-    def of(self, case: Case) -> list[Transition]:
-        return [one for one in self.taken if one.case == case]
-
-    def events(self, case: Case) -> list[str]:
-        return sorted({one.event for one in self.of(case)})
-
-    def does(self, case: Case) -> tuple[str, ...]:
-        """The effects of a case, in order (the longest list, if they differ)."""
-        return max((one.effects for one in self.of(case)), key=lambda them: (len(them), them))
-
-    def waits(self, case: Case) -> bool:
-        """Does it only count, and leave the phase as it was?"""
-        return all(not one.effects and one.before == one.after for one in self.of(case))
-
-    def retries(self, case: Case) -> bool:
-        """Does it belong to the second figure: a wait that is over, or a request refused?"""
-        sent = {kind for its, kind, _ in self.sends if its == case}
-        return sent == {"Refused"} or set(self.events(case)) <= {"Timeout", "Refused"}
-
-
-def read(traces: Iterable[Trace]) -> Story:
-    """Run every trace again and add up."""
-    story, rules = Story(), watched()
-    for trace in traces:
-        story.runs += 1
-        for one in watch(trace, rules):
-            if isinstance(one, Back):
-                story.backs[one] += 1
-            else:
-                _add(story, one, trace)
-    return story
-
-
-def _add(story: Story, one: Seen, trace: Trace) -> None:
-    step = one.step
-    effects = tuple(map(_told, step.effects))
-    changed = step.state != one.before
-    story.taken[
-        Transition(one.case, one.event, phase(one.before), effects, phase(step.state), changed)
-    ] += 1
-    fan = Counter((event_name(sent.message), trace.role(sent.to)) for sent in step.sent)
-    for (kind, role), many in fan.items():
-        key = one.case, kind, role
-        story.sends[key] = max(many, story.sends.get(key, 0))
-
-
-def _told(effect: object) -> str:
-    """An effect in a word or two."""
-    match effect:
-        case Send(_, message):
-            return f"Send {type(message).__name__}"
-        case Wait(why):
-            return f"Wait {why}"
-    return type(effect).__name__
 
 
 def transitions(traces: Iterable[Trace]) -> tuple[Transition, ...]:
@@ -150,33 +59,60 @@ def dot(traces: Iterable[Trace], part: Part = "main") -> str:
     actions = [node for node in sheet.nodes.values() if node.look.startswith("action")]
     if len(actions) > MOST:
         raise ValueError(f"{len(actions)} actions in one figure; more than {MOST} cannot be read")
+    if not actions:
+        raise ValueError(
+            f"nothing for the part {part!r} happened in these runs; try more seeds or faults"
+        )
     lanes.place(sheet)
     return lanes.dot(sheet, f"activity_{part}")
+
+
+TITLES: dict[Part, str] = {
+    "main": "What each role of Static Paxos does, step by step",
+    "retry": "What each role of Static Paxos does when it is refused, hears nothing or crashes",
+}
+
+
+def figure(traces: Iterable[Trace], part: Part = "main") -> Figure:
+    """The diagram, drawn. Needs the program `dot`."""
+    runs = tuple(traces)
+    return render.figure(dot(runs, part), TITLES[part], description(runs, part))
 
 
 def caption(traces: Iterable[Trace], part: Part = "main") -> str:
     """What the diagram was drawn from, in numbers, and what is not in it."""
     story = read(traces)
-    drawn = f"Drawn from {story.steps:,} steps of {_plural(story.runs, 'run')}."
+    drawn = f"Drawn from {story.steps:,} steps of {_plural(story.runs, 'run')}"
     if part == "main":
         idle = sorted(story.idle().items(), key=lambda pair: (-pair[1], pair[0]))
-        parts = ", ".join(f"{count:,} {case.role} '{case.label}'" for case, count in idle)
-        rest = f" {sum(count for _, count in idle):,} steps changed nothing and are not shown"
-        return drawn + rest + (f": {parts}." if idle else ".")
+        parts = ", ".join(f"{count:,} × {case.role}, {case.label}" for case, count in idle)
+        rest = f"{sum(count for _, count in idle):,} changed nothing and are not shown"
+        how = "At a bar a counted answer waits for the one that completes the quorum."
+        return f"{drawn}; {rest}{f' ({parts})' if idle else ''}. {how} {CONNECTORS}"
     again = [case for case in story.drawn() if story.retries(case)]
-    counts = [
-        f"'{case.label}' ran {sum(story.taken[t] for t in story.of(case)):,} times"
-        for case in again
-    ]
+    counts = [f"{sum(story.taken[t] for t in story.of(case)):,} × {case.label}" for case in again]
     backs: Counter[str] = Counter()
     for back, many in story.backs.items():
         backs[back.role] += many
-    counts += [
-        f"{_plural(backs[role], role)} came back from a crash" for role in ROLES if backs[role]
-    ]
-    return (
-        f"{drawn} {'; '.join(counts)}." if counts else f"{drawn} Nothing was refused or repeated."
-    )
+    counts += [f"{_plural(backs[role], role)} back from a crash" for role in ROLES if backs[role]]
+    return f"{drawn}: {'; '.join(counts) or 'nothing was refused or repeated'}. {CONNECTORS}"
+
+
+def description(traces: Iterable[Trace], part: Part = "main") -> str:
+    """The diagram in words, for those who cannot see it: who does what, on which event, and when."""
+    story = read(traces)
+    said = []
+    for case in sorted(story.drawn(), key=lambda case: ROLES.index(case.role)):
+        if story.retries(case) == (part == "retry"):
+            guard = f" if {case.guard}" if case.guard else ""
+            does = ", ".join(story.does(case)) or "no effect but to remember it"
+            on = " or ".join(story.events(case))
+            said.append(f"{case.role}, on {on}{guard}: {case.label} ({does})")
+    if part == "retry":
+        said += sorted(
+            f"{back.role} after a crash: comes back with {back.keeps}" for back in story.backs
+        )
+    return f"Activity diagram with one lane for each role. {'. '.join(said)}."
 
 
 def _plural(count: int, what: str) -> str:
@@ -193,41 +129,32 @@ def _id(case: Case, what: str = "do") -> str:
 def _box(story: Story, case: Case, column: int = 0, row: int = 0) -> Node:
     """The action of a case: its comment, and what it asks for in order."""
     does = story.does(case)
-    below = ", ".join(effect.split()[0] for effect in does)
+    asks = [(what, len(list(same))) for what, same in groupby(effect.split()[0] for effect in does)]
+    below = ", ".join(f"{what} ×{many}" if many > 1 else what for what, many in asks)
     words = f"{case.label}\n{below}" if below else case.label
     look = "action chosen" if "Decide" in does else "action"
     size = lanes.action(case.label, below)
     return Node(_id(case), look, ROLES.index(case.role), column, row, words, *size)
 
 
-def _guard(case: Case, limit: float = 160, other: bool = True) -> tuple[str, ...]:
-    """The guard in brackets, as UML wants it, in lines no longer than `limit`."""
+def _guard(case: Case, limit: int = 0, other: bool = True) -> tuple[str, ...]:
+    """The guard in brackets, as UML wants it, in lines of about `limit` characters."""
     if not case.guard:
         return ("[else]",) if other else ()
+    limit = limit or ROOM[case.role]
     lines = [""]
-    for word in f"[{case.guard}]".replace(" and ", " and\0").replace("(", "(\1").split("\0"):
-        lines = _wrap(lines, word, limit)
-    return tuple(line.replace("\1", "") for line in lines)
-
-
-def _wrap(lines: list[str], words: str, limit: float) -> list[str]:
-    """Add words: to the last line if they fit, else on a new one, else word by word."""
-
-    def fits(line: str) -> bool:
-        return text_width(line.replace("\1", ""), lanes.GUARD, "mono") <= limit
-
-    *done, last = lines
-    if fits(f"{last} {words}".strip()):
-        return [*done, f"{last} {words}".strip()]
-    if last:
-        done.append(last)
-    if fits(words):
-        return [*done, words]
-    for cut in (" ", "\1"):
-        if cut in words:
-            head, _, tail = words.rpartition(cut)
-            return _wrap(_wrap([*done, ""], head, limit), tail, limit)
-    return [*done, words]
+    for clause in f"[{case.guard}]".replace(" and ", "\0and ").split("\0"):
+        if len(f"{lines[-1]} {clause}") <= limit:
+            lines[-1] = f"{lines[-1]} {clause}".strip()
+        else:
+            whole = re.sub(r"(?<= )\([^()]*\)", lambda its: its[0].translate(GLUE), clause)
+            pieces = whole.replace("(", "(\0").replace(" ", " \0").translate(UNGLUE).split("\0")
+            lines.append("")
+            for piece in pieces if len(clause) > limit else [clause]:
+                if len((lines[-1] + piece).strip()) > limit and lines[-1]:
+                    lines.append("")
+                lines[-1] += piece
+    return tuple(line.strip() for line in lines if line)
 
 
 def _main(story: Story) -> Sheet:
@@ -248,46 +175,52 @@ def _main(story: Story) -> Sheet:
 
 
 def _choice(sheet: Sheet, story: Story, role: str, event: str, group: list[Case]) -> str:
-    """One event and the cases that may answer it: a diamond, if there are several."""
+    """One event and the cases that answer it: a diamond, if there is anything to decide."""
     lane, keep = ROLES.index(role), [case for case in group if not story.retries(case)]
-    if len(group) == 1:
-        box = sheet.add(_box(story, group[0]))
+    first = next((case for case in keep if not story.waits(case)), group[0])
+    if event == Propose.__name__ or (len(group) == 1 and not first.guard):
+        box = sheet.add(_box(story, first))
         if event == Propose.__name__:
             sheet.add(Node("start", "initial", lane, words=event))
-            sheet.edges.append(Edge("start", box.name, "down", _guard(group[0], other=False)))
+            sheet.edges.append(Edge("start", box.name, "down", _guard(first, other=False)))
         return box.name
     door = sheet.add(Node(f"on_{role}_{event}", "decision", lane, width=30, height=30)).name
-    straight = next((case for case in keep if not story.waits(case)), None)
-    aside = [case for case in keep if case is not straight]
-    waits = [case for case in aside if story.waits(case)]
-    if straight:
-        sheet.add(_box(story, straight))
-        into = _id(straight)
-        if waits:
-            into = sheet.add(Node(f"join_{role}_{event}", "bar", lane, height=5)).name
-            sheet.nodes[into].spans = (door, *map(_id, waits))
-            sheet.edges.append(Edge(into, _id(straight), "down"))
-        sheet.edges.append(Edge(door, into, "down", _guard(straight)))
-        for column, case in enumerate(aside, 1):
-            sheet.add(_box(story, case, column))
-            sheet.edges.append(Edge(door, _id(case), "side", _guard(case, 80)))
-            if case in waits:
-                sheet.edges.append(Edge(_id(case), into, "down"))
-    for case in group:
-        if case not in keep:
-            out = Node(f"out_{role}_{event}", "connector", lane, len(aside) + 1, 0, "R", 20, 20)
-            sheet.edges.append(Edge(door, sheet.add(out).name, "level", _guard(case, 80), drop=0))
-    if role == "acceptor" and event == "Prepare" and len(keep) < len(group):
-        sheet.add(Node("again", "connector", lane, 0, 0, "P", 20, 20))
-        sheet.edges.append(Edge("again", door, "down"))
+    aside = [case for case in keep if case is not first]
+    if first in keep:
+        _branches(sheet, story, door, first, aside)
+    if len(keep) < len(group):
+        out = Node(f"out_{role}_{event}", "connector", lane, len(aside) + 1, 0, "R", 20, 20)
+        refuser = next(case for case in group if case not in keep)
+        sheet.edges.append(Edge(door, sheet.add(out).name, "level", _guard(refuser, 10), drop=0))
+        if event == "Prepare":
+            sheet.add(Node("again", "connector", lane, 0, 0, "P", 20, 20))
+            sheet.edges.append(Edge("again", door, "down"))
     return door
+
+
+def _branches(sheet: Sheet, story: Story, door: str, first: Case, aside: list[Case]) -> None:
+    """The way straight on, through a bar if others wait for it; and those others."""
+    waits = [case for case in aside if story.waits(case)]
+    sheet.add(_box(story, first))
+    into = _id(first)
+    if waits:
+        bar = Node(f"join_{door}", "bar", ROLES.index(first.role), height=5)
+        bar.spans = (door, *map(_id, waits))
+        into = sheet.add(bar).name
+        sheet.edges.append(Edge(into, _id(first), "down"))
+    sheet.edges.append(Edge(door, into, "down", _guard(first)))
+    for column, case in enumerate(aside, 1):
+        sheet.add(_box(story, case, column))
+        sheet.edges.append(Edge(door, _id(case), "side", _guard(case, 10)))
+        if case in waits:
+            sheet.edges.append(Edge(_id(case), into, "down"))
 
 
 def _outgoing(sheet: Sheet, story: Story, case: Case, doors: dict[tuple[str, str], str]) -> None:
     """Where it goes from an action: to the end, or to those who get its messages."""
     lane, start = ROLES.index(case.role), _id(case)
     if Decide.__name__ in story.does(case):
-        end = sheet.add(Node(_id(case, "end"), "final", lane, width=20, height=20)).name
+        end = sheet.add(Node(_id(case, "end"), "final", lane, 0, 0, "●", 22, 22)).name
         sheet.edges.append(Edge(start, end, "down"))
     sends = [(kind, role, many) for (its, kind, role), many in story.sends.items() if its == case]
     sends.sort(key=lambda one: ROLES.index(one[1]))
@@ -303,9 +236,10 @@ def _outgoing(sheet: Sheet, story: Story, case: Case, doors: dict[tuple[str, str
         start = bar.name
     for kind, role, many in sends:
         to = doors[role, kind]
+        below = level or sheet.nodes[to].look != "decision"
         sheet.edges.append(
             Edge(
-                start, to, "message", kind=kind.lower(), many=1 if level else many, drop=int(level)
+                start, to, "message", kind=kind.lower(), many=1 if below else many, drop=int(below)
             )
         )
 
@@ -314,7 +248,7 @@ def _outgoing(sheet: Sheet, story: Story, case: Case, doors: dict[tuple[str, str
 
 
 def _retry(story: Story) -> Sheet:
-    sheet = Sheet(ROLES)
+    sheet = Sheet(ROLES, clear=18)
     cases = story.drawn()
     again = [case for case in cases if story.retries(case)]
     _patience(sheet, story, cases)
@@ -337,47 +271,56 @@ def _patience(sheet: Sheet, story: Story, cases: Sequence[Case]) -> None:
     if late is None:
         return
     askers = [case for case in cases if "Wait answers" in story.does(case) and case != late]
-    for column, case in enumerate(askers):
+    for column, case in zip((1, 0, *range(2, MOST)), askers, strict=False):
         sheet.add(_box(story, case, column))
-        sheet.add(Node("wait_answers", "time", 0, 0, 0, "wait answers", 20, 24))
-        way = "drop" if column else "down"
-        sheet.edges.append(Edge(_id(case), "wait_answers", way))
+        sheet.add(Node("wait_answers", "time", 0, 1, 0, "wait: answers", 20, 24))
+        sheet.edges.append(Edge(_id(case), "wait_answers", "down" if column == 1 else "drop"))
     sheet.add(_box(story, late))
     merge = sheet.add(Node("over", "decision", 0, width=26, height=26)).name
     if askers:
-        sheet.edges.append(Edge("wait_answers", merge, "down"))
+        sheet.edges.append(Edge("wait_answers", merge, "drop"))
     sheet.edges.append(Edge(merge, _id(late), "down", _guard(late, other=False)))
-    bar = sheet.add(Node(_id(late, "fork"), "bar", 0, width=5, height=34, beside=_id(late))).name
-    sheet.edges.append(Edge(_id(late), bar, "level", drop=0))
-    for kind, role in sorted({(kind, role) for its, kind, role in story.sends if its == late}):
-        out = sheet.add(Node("out_P", "connector", ROLES.index(role), 0, 0, "P", 20, 20)).name
-        many = story.sends[late, kind, role]
-        sheet.edges.append(Edge(bar, out, "message", kind=kind.lower(), many=many, drop=0))
+    _ask_again(sheet, story, late, _id(late))
+
+
+def _ask_again(sheet: Sheet, story: Story, case: Case, start: str) -> None:
+    """A new ballot goes on as in the first figure."""
+    bar = sheet.add(Node(f"{start}_fork", "bar", 0, width=5, height=34, beside=start)).name
+    sheet.edges.append(Edge(start, bar, "level", drop=0))
+    for kind, role in sorted({(kind, role) for its, kind, role in story.sends if its == case}):
+        out = Node(f"{start}_P", "connector", ROLES.index(role), 0, 0, "P", 20, 20)
+        many = story.sends[case, kind, role]
+        sheet.edges.append(
+            Edge(bar, sheet.add(out).name, "message", kind=kind.lower(), many=many, drop=0)
+        )
 
 
 def _refused(sheet: Sheet, story: Story, refuser: Case, role: str) -> None:
     """A refusal reaches a proposer, who steps back."""
     for case in story.drawn():
         if case.role == role and "Refused" in story.events(case):
-            box = sheet.add(_box(story, case, 1))
-            guard = _guard(case, 210, other=False)
+            box = sheet.add(_box(story, case))
+            guard = _guard(case, other=False)
             sheet.edges.append(Edge(_id(refuser), box.name, "message", guard, "refused"))
             for effect in story.does(case):
                 if effect.startswith("Wait"):
-                    wait = Node("wait_rival", "time", 0, 1, 0, effect.lower(), 20, 24)
+                    wait = Node(
+                        "wait_rival", "time", 0, 0, 0, effect.lower().replace(" ", ": "), 20, 24
+                    )
                     sheet.edges.append(Edge(box.name, sheet.add(wait).name, "down"))
-                    sheet.edges.append(Edge(wait.name, "over", "drop"))
+                    if "over" in sheet.nodes:
+                        sheet.edges.append(Edge(wait.name, "over", "down"))
 
 
 def _crash(sheet: Sheet, story: Story, cases: Sequence[Case]) -> None:
     """A crash may come at any moment; what the node comes back with was seen in the runs."""
-    lanes.place(sheet)
+    lanes.rows(sheet)
     base = max((node.row for node in sheet.nodes.values()), default=-1) + 1
+    sheet.parts = [base] if base else []
     for lane, role in enumerate(ROLES):
-        keeps = {back.keeps for back in story.backs if back.role == role}
-        if not keeps:
+        kept = story.keeps(role)
+        if not kept:
             continue
-        kept = min(keeps - {"nothing"}, default="nothing")
         fall = sheet.add(Node(f"crash_{role}", "signal", lane, 0, base, "crash", 74, 26)).name
         words = f"come back\nwith {kept}"
         size = lanes.action("come back", f"with {kept}")
@@ -388,6 +331,4 @@ def _crash(sheet: Sheet, story: Story, cases: Sequence[Case]) -> None:
             box = _box(story, first, 0, base + 2)
             box.name += "_again"
             sheet.edges.append(Edge(back, sheet.add(box).name, "down", _guard(first, other=False)))
-    sheet.x.clear()
-    sheet.y.clear()
-    sheet.borders.clear()
+            _ask_again(sheet, story, first, box.name)

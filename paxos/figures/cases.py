@@ -11,12 +11,13 @@ import io
 import re
 import textwrap
 import tokenize
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..protocol import static
-from ..protocol.messages import Answer
+from ..protocol.messages import Answer, Send, Wait
 from ..trace import Crash, Open, Step, Trace
 
 Rule = Callable[[Any, Any], tuple[Any, tuple[Any, ...]]]
@@ -56,18 +57,10 @@ class Watched:
     """A `step` that tells which of its cases ran."""
 
     def __init__(self, role: str, rule: Rule) -> None:
-        source = textwrap.dedent(inspect.getsource(rule))
-        tree = ast.parse(source)
-        body = tree.body[0]
-        assert isinstance(body, ast.FunctionDef)
-        matches = [one for one in body.body if isinstance(one, ast.Match)]
-        if len(matches) != 1:
-            raise ValueError(
-                f"the step of the {role} must be one `match` with a case for each rule"
-            )
-        self.cases = tuple(_cases(role, source, body.args.args[0].arg, matches[0]))
+        source, tree, body, match = _source(role, rule)
+        self.cases = tuple(_cases(role, source, body.args.args[0].arg, match))
         self.ran: list[int] = []
-        for number, case in enumerate(matches[0].cases):
+        for number, case in enumerate(match.cases):
             mark = ast.Call(ast.Name(MARK, ast.Load()), [ast.Constant(number)], [])
             case.body.insert(0, ast.Expr(mark))
         body.returns, body.decorator_list = None, []
@@ -83,9 +76,28 @@ class Watched:
         return self.cases[self.ran[0]], result
 
 
+def _source(role: str, rule: Rule) -> tuple[str, ast.Module, ast.FunctionDef, ast.Match]:
+    """The text of a `step`, its tree, and the one `match` in it."""
+    try:
+        source = textwrap.dedent(inspect.getsource(rule))
+        tree = ast.parse(source)
+    except (OSError, SyntaxError):
+        source, tree = "", ast.parse("")
+    for body in tree.body[:1]:
+        if isinstance(body, ast.FunctionDef) and body.name == getattr(rule, "__name__", ""):
+            matches = [one for one in body.body if isinstance(one, ast.Match)]
+            if len(matches) == 1:
+                return source, tree, body, matches[0]
+    raise ValueError(
+        f"the step of the {role} cannot be read as one `match` with a case for each rule. "
+        "If its file changed after it was imported, start Python again."
+    )
+
+
 def watched() -> dict[str, Watched]:
     """The three roles of Static Paxos, as their source is now."""
-    return {role: Watched(role, rule) for role, rule in static.STEPS.items()}
+    steps: dict[str, Rule] = dict(static.STEPS)  # type: ignore[arg-type]  # each has its own types
+    return {role: Watched(role, rule) for role, rule in steps.items()}
 
 
 def _cases(role: str, source: str, state: str, match: ast.Match) -> Iterator[Case]:
@@ -157,4 +169,108 @@ def _keeps(now: Any, first: Any) -> str:
 
 
 def all_cases(rules: dict[str, Watched]) -> Iterable[Case]:
+    """Every case of every role, taken or not."""
     return (case for rule in rules.values() for case in rule.cases)
+
+
+# All runs together.
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What a role did, and how often."""
+
+    case: Case
+    event: str
+    before: str  # the phase
+    effects: tuple[str, ...]
+    after: str
+    changed: bool  # did the state change at all?
+    count: int = 0
+
+
+@dataclass
+class Story:
+    """All that the runs tell: the table, who sends what to how many, and who came back how."""
+
+    taken: Counter[Transition] = field(default_factory=Counter)
+    sends: dict[tuple[Case, str, str], int] = field(default_factory=dict)  # -> most at once
+    backs: Counter[Back] = field(default_factory=Counter)
+    runs: int = 0
+
+    @property
+    def steps(self) -> int:
+        return self.taken.total()
+
+    def idle(self) -> Counter[Case]:
+        """Steps of the cases that never have an effect and never change anything."""
+        busy = {one.case for one in self.taken if one.effects or one.changed}
+        found: Counter[Case] = Counter()
+        for one, count in self.taken.items():
+            if one.case not in busy:
+                found[one.case] += count
+        return found
+
+    def drawn(self) -> list[Case]:
+        idle = self.idle()
+        return sorted({one.case for one in self.taken} - idle.keys())
+
+    def of(self, case: Case) -> list[Transition]:
+        return [one for one in self.taken if one.case == case]
+
+    def events(self, case: Case) -> list[str]:
+        return sorted({one.event for one in self.of(case)})
+
+    def does(self, case: Case) -> tuple[str, ...]:
+        """The effects of a case, in order (the longest list, if they differ)."""
+        return max((one.effects for one in self.of(case)), key=lambda them: (len(them), them))
+
+    def waits(self, case: Case) -> bool:
+        """Does it only count, and leave the phase as it was?"""
+        return all(not one.effects and one.before == one.after for one in self.of(case))
+
+    def keeps(self, role: str) -> str:
+        """What a role comes back with after a crash; nothing, if there was nothing yet to keep."""
+        found = {back.keeps for back in self.backs if back.role == role}
+        return min(found - {"nothing"}, default="nothing" if found else "")
+
+    def retries(self, case: Case) -> bool:
+        """Does it belong to the second figure: a wait that is over, or a request refused?"""
+        sent = {kind for its, kind, _ in self.sends if its == case}
+        return sent == {"Refused"} or set(self.events(case)) <= {"Timeout", "Refused"}
+
+
+def read(traces: Iterable[Trace]) -> Story:
+    """Run every trace again and add up."""
+    story, rules = Story(), watched()
+    for trace in traces:
+        story.runs += 1
+        for one in watch(trace, rules):
+            if isinstance(one, Back):
+                story.backs[one] += 1
+            else:
+                _add(story, one, trace)
+    return story
+
+
+def _add(story: Story, one: Seen, trace: Trace) -> None:
+    step = one.step
+    effects = tuple(map(_told, step.effects))
+    changed = step.state != one.before
+    story.taken[
+        Transition(one.case, one.event, phase(one.before), effects, phase(step.state), changed)
+    ] += 1
+    fan = Counter((event_name(sent.message), trace.role(sent.to)) for sent in step.sent)
+    for (kind, role), many in fan.items():
+        key = one.case, kind, role
+        story.sends[key] = max(many, story.sends.get(key, 0))
+
+
+def _told(effect: object) -> str:
+    """An effect in a word or two."""
+    match effect:
+        case Send(_, message):
+            return f"Send {type(message).__name__}"
+        case Wait(why):
+            return f"Wait {why}"
+    return type(effect).__name__

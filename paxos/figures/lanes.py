@@ -8,11 +8,12 @@ every position, so each program that reads DOT draws this picture. 1 px is 1 poi
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from .theme import text_width
 
 Point = tuple[float, float]
-SMALL, GUARD, LINE, PAD, CLEAR = 12.0, 11.0, 14, 10, 7
+SMALL, GUARD, LINE, PAD, CLEAR = 12.5, 11.6, 15, 7, 7
 BEND, TITLE = 14, 36
 
 
@@ -55,6 +56,8 @@ class Sheet:
     x: dict[tuple[int, int], float] = field(default_factory=dict)  # (lane, column) -> centre
     y: list[float] = field(default_factory=list)
     borders: list[float] = field(default_factory=list)
+    clear: float = CLEAR  # between two things side by side
+    parts: list[int] = field(default_factory=list)  # rows that begin something new
 
     def add(self, node: Node) -> Node:
         return self.nodes.setdefault(node.name, node)
@@ -73,15 +76,20 @@ def action(label: str, below: str = "") -> tuple[float, float]:
     """The size of a box for a label, with its step badge, and a small line below."""
     badge, _, words = label.rpartition(": ")
     wide = text_width(words, 13, "bold") + (28 if badge else 0)
-    return round(max(wide, text_width(below, GUARD, "mono")) + 22), 42 if below else 28
+    return round(max(wide, text_width(below, GUARD, "mono")) + 20), 44 if below else 28
 
 
-def place(sheet: Sheet) -> None:
-    """Rows first (an arrow never points up), then the height of rows and the width of columns."""
+def rows(sheet: Sheet) -> None:
+    """Give every node its row: an arrow never points up."""
     for _ in sheet.nodes:
         for edge in sheet.edges:
             start, end = sheet.nodes[edge.start], sheet.nodes[edge.end]
             end.row = max(end.row, start.row + edge.drop)
+
+
+def place(sheet: Sheet) -> None:
+    """Rows first, then the height of rows and the width of columns."""
+    rows(sheet)
     _heights(sheet)
     _widths(sheet)
     for node in sheet.nodes.values():
@@ -91,28 +99,26 @@ def place(sheet: Sheet) -> None:
 
 
 def _heights(sheet: Sheet) -> None:
-    rows = range(max(node.row for node in sheet.nodes.values()) + 1)
+    each = range(max(node.row for node in sheet.nodes.values()) + 1)
     half = [
-        max((n.height for n in sheet.nodes.values() if n.row == row), default=0) / 2 for row in rows
+        max((n.height for n in sheet.nodes.values() if n.row == row), default=0) / 2 for row in each
     ]
-    gap = [22.0] * len(rows)
+    gap = [22.0] * len(each)
     for edge in sheet.edges:
         start, end, tall = sheet.nodes[edge.start], sheet.nodes[edge.end], len(edge.guard) * LINE
         at = start.row
-        if edge.way == "down" and tall:
-            room = sum(gap[at : end.row]) + sum(2 * half[row] for row in range(at + 1, end.row))
-            if room < tall + 20:
-                gap[end.row - 1] += tall + 20 - room
-        elif edge.way == "message" and edge.guard:
-            gap[at] = max(gap[at], tall + 20)
+        if tall and edge.way in ("down", "message"):
+            gap[at] = max(gap[at], tall + 18 - (half[at] - start.height / 2))
         above = {"side": tall, "level": tall, "message": LINE + 6 * (edge.many > 1)}.get(
             edge.way, 0
         )
         row = at if edge.way in ("side", "level") or end.row == at else end.row
         if row and edge.way != "down":
             gap[row - 1] = max(gap[row - 1], above + 14)
+    for row in sheet.parts:
+        gap[row - 1] += 30
     y = TITLE + 14.0
-    for row in rows:
+    for row in each:
         y += half[row]
         sheet.y.append(round(y))
         y += half[row] + gap[row]
@@ -142,13 +148,15 @@ def _extents(sheet: Sheet, lane: int) -> dict[tuple[int, float], list[float]]:
             need(node.column, node.row, *wide)
     for edge in sheet.edges:
         start, end = sheet.nodes[edge.start], sheet.nodes[edge.end]
+        if edge.way == "side" and end.lane == lane:
+            room = start.width / 2 + 4 + words_width(edge.guard)
+            need(start.column, start.row, *((room, 0) if lane == 0 else (0, room)))
         if end.lane == lane and edge.way in ("down", "side", "drop", "message"):
             column = start.column if edge.way == "drop" or end.spans else end.column
-            for band in range(2 * start.row, 2 * end.row + 1):
+            for band in range(2 * start.row + (edge.way == "side"), 2 * end.row + 1):
                 need(column, band / 2, 1, 1)
             if edge.guard and edge.way in ("down", "message") and end.row > start.row:
-                for band in range(2 * start.row + 1, 2 * end.row):
-                    need(column, band / 2, 1, 6 + words_width(edge.guard))
+                need(column, start.row + 0.5, 1, 6 + words_width(edge.guard))
     return found
 
 
@@ -165,8 +173,10 @@ def _widths(sheet: Sheet) -> None:
             for before in done:
                 for band, (left, _) in mine.items():
                     if (before, band) in room:
-                        x = max(x, sheet.x[lane, before] + room[before, band][1] + CLEAR + left)
-                x = max(x, sheet.x[lane, before] + _label_room(sheet, lane, {before, column}))
+                        x = max(
+                            x, sheet.x[lane, before] + room[before, band][1] + sheet.clear + left
+                        )
+                x = max(x, sheet.x[lane, before] + _level(sheet, lane, {before, column}))
             sheet.x[lane, column] = round(x)
             done.append(column)
         sheet.borders.append(border)
@@ -176,19 +186,19 @@ def _widths(sheet: Sheet) -> None:
     sheet.borders.append(border)
 
 
-def _label_room(sheet: Sheet, lane: int, pair: set[int]) -> float:
+def _level(sheet: Sheet, lane: int, pair: set[int]) -> float:
     """What lies on a level arrow between two columns needs that much distance."""
     found = [0.0]
     for edge in sheet.edges:
         start, end = sheet.nodes[edge.start], sheet.nodes[edge.end]
-        if start.lane == end.lane == lane and {start.column, end.column} == pair:
-            if edge.way in ("side", "level"):
-                tip = end.width / 2 if edge.way == "level" else 0
-                found.append(start.width / 2 + words_width(edge.guard) + tip + 12)
+        inside = start.lane == end.lane == lane and {start.column, end.column} == pair
+        if inside and edge.way == "level":
+            found.append(start.width / 2 + words_width(edge.guard) + end.width / 2 + 12)
     return max(found)
 
 
 def words_width(lines: tuple[str, ...]) -> float:
+    """The length of the longest line of a guard."""
     return max((text_width(line, GUARD, "mono") for line in lines), default=0)
 
 
@@ -233,7 +243,7 @@ def _label(
     tall, wide = len(edge.guard) * LINE, words_width(edge.guard)
     if edge.way == "down" or (edge.way == "message" and edge.guard):
         (x, top), (_, foot) = path[-2:]
-        middle = (top + foot - 6) / 2 if end.row - start.row == 1 else top + 4 + tall / 2
+        middle = (top + foot - 6) / 2 if end.row - start.row == 1 else top + 5 + tall / 2
         return (x + 6 + wide / 2, round(middle)), "l"
     if edge.way in ("side", "level"):
         (x1, y), (x2, _) = path[:2]
@@ -246,10 +256,10 @@ def _label(
 def across(sheet: Sheet, path: list[Point]) -> Point:
     """Where the name of a message goes: above the longest stretch that lies in one lane."""
     found: list[tuple[float, Point]] = []
-    for (x1, y1), (x2, y2) in zip(path, path[1:], strict=False):
+    for (x1, y1), (x2, y2) in pairwise(path):
         if y1 == y2:
             cuts = sorted({x1, x2, *(b for b in sheet.borders if min(x1, x2) < b < max(x1, x2))})
-            found += [(b - a, ((a + b) / 2, y1)) for a, b in zip(cuts, cuts[1:], strict=False)]
+            found += [(b - a, ((a + b) / 2, y1)) for a, b in pairwise(cuts)]
     return max(found)[1]
 
 
@@ -272,6 +282,10 @@ def dot(sheet: Sheet, name: str) -> str:
         size = f"width={_inch(node.width)}, height={_inch(node.height)}"
         shape = SHAPES.get(node.look.split()[0], "box")
         words = f'class="{node.look}", shape={shape}, label="{escape(node.words)}"'
+        if node.look in ("initial", "time"):  # no room inside
+            words = words.replace("label=", 'label="", xlabel=')
+        if node.look in ("initial", "bar"):
+            words += ", style=filled, fillcolor=black"
         out.append(f"  {node.name} [{words}, {_where(x, y, tall)}, {size}];")
     for edge, lines, spot, side in routes(sheet):
         out += _dot_edge(sheet, edge, lines, spot, side, tall)
@@ -281,7 +295,7 @@ def dot(sheet: Sheet, name: str) -> str:
 SHAPES = {
     "decision": "diamond",
     "initial": "circle",
-    "final": "doublecircle",
+    "final": "circle",
     "connector": "circle",
     "signal": "cds",
     "time": "box",
@@ -326,4 +340,5 @@ def _inch(px: float) -> str:
 
 
 def escape(words: str) -> str:
+    """A text between quotes in DOT."""
     return words.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

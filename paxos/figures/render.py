@@ -5,7 +5,9 @@ import math
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from .theme import COLOURS, KINDS, Drawing, Figure, text_width
@@ -33,9 +35,16 @@ def figure(dot_text: str, title: str, desc: str) -> Figure:
     return sheet.drawing.figure()
 
 
+def find_dot() -> str | None:
+    """The `dot` of this Python's own environment first: it is the same on every machine."""
+    own = str(Path(sys.executable).parent)
+    places = [(name, path) for path in (own, None) for name in ("dot", "graphviz-pure")]
+    return next((found for name, path in places if (found := shutil.which(name, path=path))), None)
+
+
 def layout(dot_text: str) -> dict[str, Any]:
     """What `dot` makes of the text, as JSON."""
-    program = shutil.which("dot")
+    program = find_dot()
     if program is None:
         raise RenderError(
             "there is no `dot` to lay the graph out: install the extra: "
@@ -90,8 +99,8 @@ def _bounds(
         points += _path(edge["pos"])[0]
         if "lp" in edge:
             (x, y), words = _at(edge["lp"]), [line for line, _ in _lines(edge["label"])]
-            wide = max(text_width(line, 11, "mono") for line in words)
-            points += [(x - wide / 2, y - 7 * len(words)), (x + wide / 2, y + 7 * len(words))]
+            wide = max(text_width(line, 11.6, "mono") for line in words)
+            points += [(x - wide / 2, y - 7.5 * len(words)), (x + wide / 2, y + 7.5 * len(words))]
     xs, ys = [x for x, _ in points] or [0], [y for _, y in points] or [0]
     return min(xs), min(ys), max(xs), max(ys)
 
@@ -110,7 +119,9 @@ class Sheet:
         (x, y), (wide, tall) = self.place(_at(node["pos"])), _size(node)
         look = (str(node.get("class", "")).split() or ["action"])[0]
         draw = getattr(self, f"draw_{look}", None)
-        label = str(node.get("label", r"\N")).replace(r"\N", str(node["name"]))
+        label = str(node.get("xlabel") or node.get("label", r"\N")).replace(
+            r"\N", str(node["name"])
+        )
         if draw is None:
             self.plain(x, y, wide, tall, label, node)
         else:
@@ -132,7 +143,7 @@ class Sheet:
         self, x: float, y: float, lines: list[tuple[str, str]], size: float, font: str, colour: str
     ) -> None:
         """Lines of text around a centre."""
-        step = 14.0 if size < 13 else 16.0
+        step = 15.0
         half = max((text_width(words, size, font) for words, _ in lines), default=0) / 2
         for number, (words, side) in enumerate(lines):
             base = y + (number - (len(lines) - 1) / 2) * step + 0.34 * size
@@ -163,7 +174,7 @@ class Sheet:
             self.drawing.badge(x - length / 2 + 11, base - 4.6, kind.name)
         self.drawing.text(x + length / 2, base, words, "ink", 13, "bold", "end")
         for words in lines[1:]:
-            self.drawing.text(x, y + 13.5, words, "muted", 11, "mono", "middle")
+            self.drawing.text(x, y + 14, words, "muted", 11.6, "mono", "middle")
 
     def draw_decision(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
         corners = [(x, y - tall / 2), (x + wide / 2, y), (x, y + tall / 2), (x - wide / 2, y)]
@@ -174,7 +185,7 @@ class Sheet:
 
     def draw_initial(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
         self.drawing.rect(x - wide / 2, y - tall / 2, wide, tall, None, "ink", wide / 2)
-        self.drawing.text(x + wide / 2 + 7, y + 4.2, label, "muted", 12)
+        self.drawing.text(x + wide / 2 + 7, y + 4.2, label, "muted", 12.5)
 
     def draw_final(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
         self.drawing.rect(x - wide / 2, y - tall / 2, wide, tall, "ink", "paper", wide / 2)
@@ -198,7 +209,7 @@ class Sheet:
         self.drawing.polygon(
             [(left, top), (right, top), (left, foot), (right, foot)], "ink", "panel"
         )
-        self.drawing.text(left - 6, y + 4.2, label, "muted", 12, "regular", "end")
+        self.drawing.text(left - 6, y + 4.2, label, "muted", 12.5, "regular", "end")
 
     def draw_signal(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
         """Something that comes from outside: a flag with a notch."""
@@ -220,7 +231,7 @@ class Sheet:
         self.curve(points, tipped, colour, thick, kind.dash if kind else "")
         if "lp" in edge:
             mono = "Mono" in str(edge.get("fontname", "Paxos Mono"))
-            font, size = ("mono", 11.0) if mono else ("regular", 12.0)
+            font, size = ("mono", 11.6) if mono else ("regular", 12.5)
             x, y = self.place(_at(edge["lp"]))
             self.block(x, y, _lines(edge["label"]), size, font, "ink" if mono else colour)
 
