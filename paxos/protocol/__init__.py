@@ -1,4 +1,5 @@
-"""The rules. Pure functions `step(state, event) -> (state, effects)`: no clock, no chance, no network.
+"""The rules: pure functions `step(state, event) -> (state, effects)`.
 
-Read in this order: ballot, messages, acceptor, proposer, learner, quorum, static, log, machine.
+No clock, no chance, no network. Read in this order: ballot, messages, acceptor,
+proposer, learner, quorum, static, log, machine.
 """

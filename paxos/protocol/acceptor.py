@@ -8,13 +8,15 @@ from .messages import Accept, Accepted, Effect, Prepare, Promise, Refused, Save,
 
 @dataclass(frozen=True, slots=True)
 class Acceptor:
-    """What an acceptor must never forget: the highest ballot it promised, and its last vote."""
+    """What an acceptor never forgets: its highest promise and its last vote."""
 
     promised: Ballot = NO_BALLOT
     vote: Accept | None = None
 
 
-def step(acceptor: Acceptor, request: Prepare | Accept) -> tuple[Acceptor, tuple[Effect, ...]]:
+def step(
+    acceptor: Acceptor, request: Prepare | Accept
+) -> tuple[Acceptor, tuple[Effect, ...]]:
     """Answer one request ("Paxos Made Simple", section 2.2, phases 1b and 2b).
 
     Save comes before Send: a promise that a crash can take back was never a promise.
@@ -24,10 +26,11 @@ def step(acceptor: Acceptor, request: Prepare | Accept) -> tuple[Acceptor, tuple
             now = replace(acceptor, promised=ballot)
             return now, (Save(now), Send("sender", Promise(ballot, acceptor.vote)))
 
-        # `>=`: a promise shuts out lower ballots, not its own. Without the guard a vote slips in
-        # below a promise, unseen by the proposer who holds that promise: two values get chosen.
+        # `>=`: a promise shuts out lower ballots, not its own. Without the guard a vote
+        # slips in below a promise, unseen by the proposer who holds that promise: two
+        # values get chosen.
         case Accept(ballot, value) if ballot >= acceptor.promised:  # 2b: vote
-            # A vote also raises the promise. Otherwise a lower ballot could overwrite this vote.
+            # A vote also raises the promise, or a lower ballot could overwrite it.
             now = Acceptor(promised=ballot, vote=request)
             news = Accepted(ballot, value)
             return now, (Save(now), Send("sender", news), Send("learners", news))

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 
 class Ballot(NamedTuple):
-    """One attempt. Ballots are ordered by round, then by proposer, so no two are ever equal.
+    """One attempt, ordered by round, then by proposer, so no two are ever equal.
 
-    `proposer` is an identity drawn anew each time a proposer opens, so a ballot is never used
-    twice, not even by a machine restored from a backup. ("Paxos Made Simple", section 2.2:
-    different proposals have different numbers.)
+    `proposer` is an identity drawn anew each time a proposer opens, so a ballot is
+    never used twice, not even by a machine restored from a backup. ("Paxos Made
+    Simple", section 2.2: different proposals have different numbers.)
     """
 
     round: int

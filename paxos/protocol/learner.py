@@ -18,8 +18,8 @@ class Learner:
     def chosen_with(self, ballot: Ballot, acceptor: str) -> bool:
         """Is the value of `ballot` chosen, with this acceptor's vote?
 
-        By equal ballot, never by equal value: votes of different ballots for one value do not
-        add up to a decision.
+        By equal ballot, never by equal value: votes of different ballots for one value
+        do not add up to a decision.
         """
         voters = [name for b, name in self.votes if b == ballot]
         return self.quorums.reached(2, [acceptor, *voters])
@@ -31,8 +31,9 @@ def step(learner: Learner, event: Answer) -> tuple[Learner, tuple[Effect, ...]]:
         case Answer(_, Accepted()) if learner.chosen is not None:  # known already
             return learner, ()
 
-        case Answer(who, Accepted(ballot, value)) if learner.chosen_with(ballot, who):  # chosen
-            return replace(learner, chosen=Accept(ballot, value)), (Decide(ballot, value),)
+        case Answer(who, Accepted(ballot, value)) if learner.chosen_with(ballot, who):
+            now = replace(learner, chosen=Accept(ballot, value))  # chosen
+            return now, (Decide(ballot, value),)
 
         case Answer(who, Accepted(ballot)):  # count the vote
             votes = tuple(sorted({*learner.votes, (ballot, who)}))

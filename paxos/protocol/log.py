@@ -1,6 +1,7 @@
 """From one decision to an append-only log: one Static Paxos instance per slot.
 
-The simplest honest form. Nothing is shared between slots, so every entry pays for both phases.
+The simplest honest form. Nothing is shared between slots, so every entry pays for both
+phases.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 from . import acceptor, learner, proposer
 from .messages import (
     Answer,
+    Command,
     Decide,
     Effect,
     InSlot,
@@ -35,27 +37,21 @@ class Slots:
 
     def put(self, slot: int, state: object) -> "Slots":
         used = {**dict(self.used), slot: state}
-        return replace(self, used=tuple((number, used[number]) for number in sorted(used)))
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """An entry of the log. Who and which make it unique, so two equal texts stay two entries."""
-
-    client: str
-    number: int
-    text: str
+        return replace(self, used=tuple((slot, used[slot]) for slot in sorted(used)))
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """A client that wants its commands in the log, and so must find the end of the log."""
+    """A client that wants its commands in the log, and so must find its end."""
 
     identity: str
     proposers: Slots
-    pending: tuple[Command, ...] = ()  # our commands that are not in the log yet, oldest first
+    pending: tuple[Command, ...] = ()  # ours, not in the log yet, oldest first
     count: int = 0  # our commands so far
     log: tuple[Value, ...] = ()  # the decided slots, as far as this client knows
+
+
+Step = tuple[Writer, tuple[Effect, ...]]
 
 
 def prefix(learners: Slots) -> tuple[Value, ...]:
@@ -66,13 +62,13 @@ def prefix(learners: Slots) -> tuple[Value, ...]:
     return tuple(log)
 
 
-def step(w: Writer, event: Propose | Answer | Timeout) -> tuple[Writer, tuple[Effect, ...]]:
+def step(w: Writer, event: Propose | Answer | Timeout) -> Step:
     """Propose the oldest pending command for the first slot not known to be decided."""
     match event:
         case Propose(text):  # append
             command = Command(w.identity, w.count, str(text))
-            busy, w = bool(w.pending), replace(w, pending=(*w.pending, command), count=w.count + 1)
-            return (w, ()) if busy else ask(w)
+            now = replace(w, pending=(*w.pending, command), count=w.count + 1)
+            return (now, ()) if w.pending else ask(now)
 
         case _:  # an event of the slot's own Paxos
             proposers, effects = in_slots(proposer.step)(w.proposers, event)
@@ -83,16 +79,16 @@ def step(w: Writer, event: Propose | Answer | Timeout) -> tuple[Writer, tuple[Ef
             return w, effects
 
 
-def ask(w: Writer) -> tuple[Writer, tuple[Effect, ...]]:
-    """Run a proposer in the slot after our log. It may find the slot taken, and adopt."""
+def ask(w: Writer) -> Step:
+    """Run a proposer in the slot after our log. It may find it taken, and adopt."""
     slot = len(w.log)
     p, effects = proposer.step(w.proposers.at(slot), Propose(w.pending[0]))
     w = replace(w, proposers=w.proposers.put(slot, p))
     return w, tuple(wrap(slot, effect, w.proposers) for effect in effects)
 
 
-def decided(w: Writer, told: Decide) -> tuple[Writer, tuple[Effect, ...]]:
-    """Our slot is decided: for our command, or for another's, and then ours moves on."""
+def decided(w: Writer, told: Decide) -> Step:
+    """Our slot is decided: for our command, or for another's and ours moves on."""
     value = told.value.content if isinstance(told.value, InSlot) else told.value
     ours = bool(w.pending) and w.pending[0] == value
     w = replace(w, log=(*w.log, value), pending=w.pending[1:] if ours else w.pending)
@@ -100,8 +96,8 @@ def decided(w: Writer, told: Decide) -> tuple[Writer, tuple[Effect, ...]]:
     return w, (told, *effects) if ours else effects
 
 
-def in_slots(step: Callable[..., Any]) -> Callable[[Slots, Any], tuple[Slots, tuple[Effect, ...]]]:
-    """Make a step for many slots out of a step for one. No rule is added and none is changed."""
+def in_slots(step: Callable[..., Any]) -> Callable[[Slots, Any], Any]:
+    """Make a step for many slots out of a step for one. No rule is added or changed."""
 
     def stepped(slots: Slots, event: Any) -> tuple[Slots, tuple[Effect, ...]]:
         slot, inner = unwrap(event)
@@ -137,7 +133,11 @@ def wrap(slot: int, effect: Effect, slots: Slots) -> Effect:
             return Save(slots)
 
 
-STEPS = {"proposer": step, "acceptor": in_slots(acceptor.step), "learner": in_slots(learner.step)}
+STEPS = {
+    "proposer": step,
+    "acceptor": in_slots(acceptor.step),
+    "learner": in_slots(learner.step),
+}
 
 
 def start(role: str, identity: str, quorums: Flexible) -> Slots | Writer:

@@ -1,7 +1,7 @@
 """A deterministic machine fed by the log: a board of names, each with one value.
 
-Same start, same commands, same order: same board. That is all a replicated state machine is
-(Schneider 1990).
+Same start, same commands, same order: same board. That is all a replicated state
+machine is (Schneider 1990).
 """
 
 from collections.abc import Iterable
@@ -10,10 +10,10 @@ Board = tuple[tuple[str, str], ...]  # (name, value), in order of name
 
 
 def apply(board: Board, command: str) -> Board:
-    """Run one command: `set NAME VALUE`, `book NAME VALUE` (only if free), or `clear NAME`.
+    """Run one command: `set NAME VALUE`, `book NAME VALUE` (if free), or `clear NAME`.
 
-    Anything else leaves the board as it is, on every machine alike: a command that stopped one
-    machine would stop them all, at the same entry, for ever.
+    Anything else leaves the board as it is, on every machine alike: a command that
+    stopped one machine would stop them all, at the same entry, for ever.
     """
     held = dict(board)
     match command.split():

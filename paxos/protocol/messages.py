@@ -1,7 +1,7 @@
-"""Everything that passes between the roles (messages), into a role (events) and out of it (effects).
+"""What passes between the roles (messages), into a role (events), and out (effects).
 
-Frozen dataclasses, not NamedTuples: tuples of different kinds with equal fields compare equal,
-and an Accepted taken for a Promise would be a very quiet bug.
+Frozen dataclasses, not NamedTuples: tuples of different kinds with equal fields compare
+equal, and an Accepted taken for a Promise would be a very quiet bug.
 """
 
 from collections.abc import Hashable
@@ -10,7 +10,7 @@ from typing import Literal
 
 from .ballot import Ballot
 
-Value = Hashable  # what is agreed on; the protocol only ever compares ballots, never values
+Value = Hashable  # what is agreed on; the rules compare ballots, never values
 
 
 # Messages. The badge is the step of the protocol in which the message is sent.
@@ -23,7 +23,7 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """2a, proposer to acceptors: vote for `value` in `ballot`. Once accepted it *is* the vote."""
+    """2a, proposer to acceptors: vote for this. Once accepted it *is* the vote."""
 
     ballot: Ballot
     value: Value
@@ -31,7 +31,7 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """1b, acceptor to proposer: I take part in no lower ballot; `vote` is my last vote, if any."""
+    """1b, acceptor to proposer: I take part in nothing lower; my last vote, if any."""
 
     ballot: Ballot
     vote: Accept | None
@@ -61,11 +61,20 @@ class InSlot:
     content: Ballot | Value
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An entry. Who and which make it unique, so two equal texts stay two entries."""
+
+    client: str
+    number: int
+    text: str
+
+
 Reply = Promise | Accepted | Refused
 Message = Prepare | Accept | Reply | InSlot
 
 
-# Events: what can happen to a proposer or a learner. (To an acceptor, only requests happen.)
+# Events: what can happen to a proposer or a learner. To an acceptor, only requests.
 @dataclass(frozen=True, slots=True)
 class Propose:
     """The user asks for `value`."""
@@ -75,7 +84,7 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`message` arrives from the acceptor named `acceptor`. The name is on the envelope only."""
+    """A message arrives from an acceptor, whose name is on the envelope only."""
 
     acceptor: str
     message: Message
@@ -91,7 +100,7 @@ class Timeout:
 # Effects: what a step asks its driver to do, in this order.
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Put `state` on stable storage. Nothing after it may happen before it is safe there."""
+    """Put `state` on stable storage; what follows must wait until it is safe there."""
 
     state: object
 

@@ -27,7 +27,7 @@ Step = tuple["Proposer", tuple[Effect, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Proposer:
-    """One client's attempts. Nothing here needs to survive a crash: it comes back as another."""
+    """One client's attempts. Nothing survives a crash: it comes back as another."""
 
     identity: str  # drawn anew at every open; two proposers never share one
     quorums: Flexible
@@ -39,13 +39,15 @@ class Proposer:
     accepted: tuple[str, ...] = ()  # acceptors that voted in our ballot
     value: Value = None  # what we asked votes for; once done, what is chosen
 
-    def promised_with(self, acceptor: str) -> bool:
-        """Is phase 1 complete with this acceptor's promise?"""
-        return self.quorums.reached(1, [acceptor, *(name for name, _ in self.promises)])
+    @property
+    def asking(self) -> bool:
+        """Are we waiting for acceptors to answer?"""
+        return self.phase in ("prepare", "decide")
 
-    def accepted_with(self, acceptor: str) -> bool:
-        """Is phase 2 complete with this acceptor's vote?"""
-        return self.quorums.reached(2, [acceptor, *self.accepted])
+    def enough(self, phase: Literal[1, 2], acceptor: str) -> bool:
+        """Is the phase complete with this acceptor's answer?"""
+        heard = [name for name, _ in self.promises] if phase == 1 else self.accepted
+        return self.quorums.reached(phase, [acceptor, *heard])
 
 
 def step(p: Proposer, event: Propose | Answer | Timeout) -> Step:
@@ -54,27 +56,27 @@ def step(p: Proposer, event: Propose | Answer | Timeout) -> Step:
         case Propose(wish) if p.phase == "idle":  # 1a: prepare
             return prepare(replace(p, wish=wish))
 
-        case Timeout(timer) if timer == p.ballot and p.phase != "done":  # 1a: prepare, higher
-            return prepare(p)
+        case Timeout(timer) if timer == p.ballot and p.phase != "done":
+            return prepare(p)  # 1a: prepare, higher
 
         # An answer to a ballot we have left says nothing about the one we are in.
-        case Answer(_, Promise(b) | Accepted(b) | Refused(b)) if b != p.ballot:  # too late
-            return p, ()
+        case Answer(_, Promise(b) | Accepted(b) | Refused(b)) if b != p.ballot:
+            return p, ()  # too late
 
-        case Answer(who, Promise(_, vote)) if p.phase == "prepare" and p.promised_with(who):
+        case Answer(who, Promise(_, vote)) if p.phase == "prepare" and p.enough(1, who):
             return propose(note(p, who, vote))  # 2a: ask for votes
 
         case Answer(who, Promise(_, vote)) if p.phase == "prepare":  # count the promise
             return note(p, who, vote), ()
 
-        case Answer(who, Accepted()) if p.phase == "decide" and p.accepted_with(who):  # chosen
-            return replace(p, phase="done"), (Decide(p.ballot, p.value),)
+        case Answer(who, Accepted()) if p.phase == "decide" and p.enough(2, who):
+            return replace(p, phase="done"), (Decide(p.ballot, p.value),)  # chosen
 
         case Answer(who, Accepted()) if p.phase == "decide":  # count the vote
             return replace(p, accepted=tuple(sorted({*p.accepted, who}))), ()
 
-        # Only a *higher* promise is a rival: a repeated request is refused by our own ballot.
-        case Answer(_, Refused(_, rival)) if rival > p.ballot and p.phase in ("prepare", "decide"):
+        # Only a *higher* promise is a rival: a repeated request is refused by our own.
+        case Answer(_, Refused(_, rival)) if rival > p.ballot and p.asking:
             p = replace(p, phase="wait", highest=max(p.highest, rival))  # step back
             return p, (Wait("rival", p.ballot),)
 
@@ -83,16 +85,18 @@ def step(p: Proposer, event: Propose | Answer | Timeout) -> Step:
 
 
 def prepare(p: Proposer) -> Step:
-    """Start a ballot above every ballot heard of; what was gathered for the old one is void."""
+    """Start a ballot above every other heard of; what was gathered before is void."""
     b = max(p.ballot, p.highest).above(p.identity)
-    p = replace(p, phase="prepare", ballot=b, highest=b, promises=(), accepted=(), value=None)
+    p = replace(p, phase="prepare", ballot=b, highest=b)
+    p = replace(p, promises=(), accepted=(), value=None)
     return p, (Send("acceptors", Prepare(b)), Wait("answers", b))
 
 
 def note(p: Proposer, acceptor: str, vote: Accept | None) -> Proposer:
     """Remember a promise; a repeated one counts once."""
     others = (promise for promise in p.promises if promise[0] != acceptor)
-    return replace(p, promises=tuple(sorted((*others, (acceptor, vote)), key=lambda one: one[0])))
+    promises = sorted([*others, (acceptor, vote)], key=lambda promise: promise[0])
+    return replace(p, promises=tuple(promises))
 
 
 def propose(p: Proposer) -> Step:
@@ -103,10 +107,11 @@ def propose(p: Proposer) -> Step:
 
 
 def binding_value(votes: Iterable[Accept | None], wish: Value) -> Value:
-    """The value of the *highest* vote in a quorum's promises; our own wish only if nobody voted.
+    """The value of the *highest* vote in a quorum's promises; our wish if none.
 
-    The rule that makes Paxos safe ("Paxos Made Simple", section 2.2, P2c): if a value is chosen,
-    some acceptor of this quorum voted for it, and no higher vote is for anything else.
+    The rule that makes Paxos safe ("Paxos Made Simple", section 2.2, P2c): if a value
+    is chosen, an acceptor of this quorum voted for it, and no higher vote is for
+    another.
     """
     cast = [vote for vote in votes if vote is not None]
     return max(cast, key=lambda vote: vote.ballot).value if cast else wish

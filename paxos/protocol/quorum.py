@@ -1,4 +1,4 @@
-"""How many acceptors are enough. The one law: every phase-1 quorum meets every phase-2 quorum."""
+"""How many acceptors are enough: every phase-1 quorum meets every phase-2 quorum."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Flexible:
-    """Quorums by size: any `phase1` promises, any `phase2` votes, out of `of` acceptors.
+    """Quorums by size: any `phase1` promises, any `phase2` votes, of `of` acceptors.
 
-    The two sizes may differ as long as two quorums of different phases always share an acceptor
-    (Howard, Malkhi, Spiegelman 2016). Raises ValueError where they could miss each other.
+    The sizes may differ as long as two quorums of different phases always share an
+    acceptor (Howard, Malkhi, Spiegelman 2016). Raises ValueError where they could miss
+    each other.
     """
 
     of: int
@@ -22,16 +23,16 @@ class Flexible:
             raise ValueError(f"{self.of} acceptors: nobody could vote. Use at least 1.")
         if not (1 <= self.phase1 <= self.of and 1 <= self.phase2 <= self.of):
             raise ValueError(
-                f"quorums of {self.phase1} and {self.phase2} out of {self.of} acceptors: "
-                f"a quorum has at least 1 and at most {self.of} members."
+                f"quorums of {self.phase1} and {self.phase2} out of {self.of} "
+                f"acceptors: a quorum has at least 1 and at most {self.of} members."
             )
-        # Without this, phase 1 can overlook a chosen value: it asks only acceptors that did not
-        # vote for it, and agreement dies.
+        # Without this, phase 1 can overlook a chosen value: it asks only acceptors that
+        # did not vote for it, and agreement dies.
         if self.phase1 + self.phase2 <= self.of:
             raise ValueError(
-                f"quorums of {self.phase1} (phase 1) and {self.phase2} (phase 2) out of {self.of} "
-                f"acceptors can miss each other: {self.phase1} + {self.phase2} must be more than "
-                f"{self.of}. Raise one of them."
+                f"quorums of {self.phase1} (phase 1) and {self.phase2} (phase 2) out "
+                f"of {self.of} acceptors can miss each other: {self.phase1} + "
+                f"{self.phase2} must be more than {self.of}. Raise one of them."
             )
 
     def reached(self, phase: Literal[1, 2], acceptors: Collection[str]) -> bool:

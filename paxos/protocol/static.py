@@ -1,7 +1,7 @@
-"""Static Paxos: proposers, acceptors and learners that exchange messages to choose one value.
+"""Static Paxos: proposers, acceptors and learners exchange messages to choose a value.
 
-What the roles do is in their own files. Here is what must be true of all of them together, seen
-by an eye that sees everything and that no participant has.
+What the roles do is in their own files. Here is what must be true of all of them
+together, seen by an eye that sees everything and that no participant has.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ STEPS = {"proposer": proposer.step, "acceptor": acceptor.step, "learner": learne
 
 
 def start(role: str, identity: str, quorums: Flexible) -> object:
-    """The state in which a role opens, and in which it comes back if nothing was saved."""
+    """The state in which a role opens, and comes back if nothing was saved."""
     match role:
         case "acceptor":
             return acceptor.Acceptor()
@@ -30,15 +30,15 @@ class History:
 
     quorums: Flexible
     wishes: tuple[Value, ...] = ()  # what users asked for
-    votes: tuple[tuple[str, Accept], ...] = ()  # (acceptor, vote), in the order they were saved
+    votes: tuple[tuple[str, Accept], ...] = ()  # (acceptor, vote), as saved
     decided: tuple[Accept, ...] = ()  # what anyone was told is chosen
 
 
 def chosen(history: History) -> tuple[Accept, ...]:
     """The proposals that a quorum voted for, lowest ballot first.
 
-    A ballot counts the votes made *in that ballot*. Two votes for one value in two ballots are
-    not a decision: judging by equal value is the mistake of more than one real implementation.
+    A ballot counts the votes made *in that ballot*. Two votes for one value in two
+    ballots are not a decision.
     """
     ballots = sorted({vote.ballot for _, vote in history.votes})
     return tuple(
@@ -56,7 +56,8 @@ def broken(history: History) -> tuple[str, ...]:
         "agreement": len(values | {told.value for told in history.decided}) <= 1,
         "validity": values <= set(history.wishes),
         "one value per ballot": all(
-            len(_in_ballot(history.votes, vote.ballot)) == 1 for _, vote in history.votes
+            len(_in_ballot(history.votes, vote.ballot)) == 1
+            for _, vote in history.votes
         ),
         "decided is chosen": set(history.decided) <= set(chosen(history)),
     }
@@ -64,7 +65,7 @@ def broken(history: History) -> tuple[str, ...]:
 
 
 def promise_kept(before: acceptor.Acceptor, after: acceptor.Acceptor) -> bool:
-    """The invariant of one step of one acceptor: promises only rise, votes are never below them."""
+    """The invariant of one acceptor's step: promises rise, votes are not below them."""
     voted = after.vote is not None and after.vote != before.vote
     return after.promised >= before.promised and not (
         voted and after.vote is not None and after.vote.ballot < before.promised
@@ -72,5 +73,5 @@ def promise_kept(before: acceptor.Acceptor, after: acceptor.Acceptor) -> bool:
 
 
 def _in_ballot(votes: Iterable[tuple[str, Accept]], ballot: object) -> list[Accept]:
-    """The different proposals voted for in one ballot (more than one is a broken invariant)."""
+    """The different proposals voted for in one ballot: more than one is a fault."""
     return list(dict.fromkeys(vote for _, vote in votes if vote.ballot == ballot))
