@@ -58,6 +58,16 @@ class Sent:
     message: messages.Message
 
 
+Event = (
+    messages.Prepare
+    | messages.Accept
+    | messages.Propose
+    | messages.Answer
+    | messages.Timeout
+    | messages.InSlot
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A node took an event: `step(state before, event) == (state, effects)`.
@@ -67,9 +77,9 @@ class Step:
 
     at: int
     node: str
-    event: Any
+    event: Any  # an `Event`; which of them, the role knows
     state: Any
-    effects: tuple[Any, ...]
+    effects: tuple[messages.Effect, ...]
     done: int
     sent: tuple[Sent, ...] = ()
     received: int | None = None  # the id of the message that was the event
@@ -309,7 +319,8 @@ def loads(text: str) -> Trace:
     """Read NDJSON. Raises TraceError with the number of the line and the reason."""
     things: list[Any] = []
     known: set[int | str] = set()
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines(): it also splits at signs that JSON leaves as they are inside a string.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
         try:
             things.append(decode(json.loads(line), _KINDS))
             _check(things, known)
@@ -329,20 +340,39 @@ def _check(things: list[Any], known: set[int | str]) -> None:
     newest, header = things[-1], things[0]
     if not isinstance(header, Header) or (header.format, header.version) != (FORMAT, VERSION):
         raise TraceError(f"not a {FORMAT} file of version {VERSION}: line 1 must be its Header")
+    nodes = dict(header.nodes)
     if len(things) == 1:
+        for role in set(nodes.values()) - static.STEPS.keys():
+            raise TraceError(f"no role is called {role!r}; there are {', '.join(static.STEPS)}")
         return
     if not isinstance(newest, Record):
         raise TraceError(f"a {type(newest).__name__} is not a record")
-    if len(things) > 2 and newest.at < things[-2].at:
-        raise TraceError(f"time runs backwards, from {things[-2].at} to {newest.at}")
+    before = things[-2].at if len(things) > 2 else 0
+    if newest.at < before:
+        raise TraceError(f"time runs backwards, from {before} to {newest.at}")
     if isinstance(newest, Open):
         known.add(newest.node)
     node, id = (
         getattr(newest, "node", None),
         getattr(newest, "received", getattr(newest, "id", None)),
     )
-    if node is not None and (node not in dict(header.nodes) or node not in known):
+    if node is not None and (node not in nodes or node not in known):
         raise TraceError(f"node {node!r} was never opened")
     if id is not None and id not in known:
         raise TraceError(f"message {id} was never sent")
-    known.update(sent.id for sent in getattr(newest, "sent", ()))
+    if isinstance(newest, Step):
+        _check_step(newest, known)
+    named = {one.to for one in getattr(newest, "sent", ())}
+    for name in named.union(*getattr(newest, "groups", ())) - nodes.keys():
+        raise TraceError(f"no node is called {name!r}; there are {', '.join(nodes)}")
+
+
+def _check_step(step: Step, known: set[int | str]) -> None:
+    if not isinstance(step.event, Event):
+        raise TraceError(f"Step.event cannot be {str(step.event)[:60]!r}")
+    if not 0 <= step.done <= len(step.effects):
+        raise TraceError(f"{step.done} effects done of {len(step.effects)}")
+    for one in step.sent:
+        if one.id in known:
+            raise TraceError(f"message {one.id} is sent twice")
+        known.add(one.id)
