@@ -15,7 +15,7 @@ from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, chosen, kin
 from .theme import KINDS, Drawing, Figure, fit, wrap
 
 SCALE, GAP = 44.0, 1.4  # px for one message delay; a longer silence is cut to this many delays
-NOTE, LANE, HOLD, LINE = 168.0, 60.0, 84.0, 15.0  # widths of the three parts; height of a text
+NOTE, LANE, HOLD, LINE = 152.0, 52.0, 80.0, 15.0  # widths of the three parts; height of a text
 TOP = 74.0
 
 
