@@ -270,7 +270,7 @@ def dot(sheet: Sheet, name: str) -> str:
         f"digraph {name} {{",
         f'  graph [layout=nop2, bb="0,0,{sheet.borders[-1]:g},{tall:g}"];',
         '  node [fixedsize=true, fontname="Paxos Sans", fontsize=13, shape=box];',
-        '  edge [fontname="Paxos Mono", fontsize=11];',
+        '  edge [fontname="Paxos Mono", fontsize=11.6];',
     ]
     for number, title in enumerate(sheet.lanes):
         left, right = sheet.borders[number : number + 2]
@@ -308,12 +308,12 @@ def _dot_edge(
     """One line of DOT for each line of the arrow; the label is on the first."""
     for number, path in enumerate(lines):
         label = ""
-        if edge.kind and number == 0 and not edge.guard:
+        if edge.kind and number == 0:
             x, y = across(sheet, path)
-            label = f', label="{edge.kind}", lp="{x:g},{tall - y + 11:g}", fontname="Paxos Sans"'
-        elif edge.guard and number == 0:
-            lines_ = "".join(escape(line) + "\\" + side for line in edge.guard)
-            label = f', label="{lines_}", lp="{spot[0]:g},{tall - spot[1]:g}"'
+            label = f', xlabel="{edge.kind}", xlp="{x:g},{tall - y + 11:g}"'
+        if edge.guard and number == 0:
+            words = "".join(escape(line) + "\\" + side for line in edge.guard)
+            label += f', label="{words}", lp="{spot[0]:g},{tall - spot[1]:g}"'
         look = f"message {edge.kind}" if edge.kind else "flow"
         points = [(x, tall - y) for x, y in path]
         yield f'  {edge.start} -> {edge.end} [class="{look}", pos="{_spline(points)}"{label}];'

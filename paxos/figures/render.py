@@ -14,6 +14,7 @@ from .theme import COLOURS, KINDS, Drawing, Figure, text_width
 
 Point = tuple[float, float]
 MARGIN = 1.0
+CODE, SMALL = 11.6, 12.5  # a figure of 730 px shown at 700 keeps 11 px
 
 
 class RenderError(RuntimeError):
@@ -99,7 +100,7 @@ def _bounds(
         points += _path(edge["pos"])[0]
         if "lp" in edge:
             (x, y), words = _at(edge["lp"]), [line for line, _ in _lines(edge["label"])]
-            wide = max(text_width(line, 11.6, "mono") for line in words)
+            wide = max(text_width(line, CODE, "mono") for line in words)
             points += [(x - wide / 2, y - 7.5 * len(words)), (x + wide / 2, y + 7.5 * len(words))]
     xs, ys = [x for x, _ in points] or [0], [y for _, y in points] or [0]
     return min(xs), min(ys), max(xs), max(ys)
@@ -117,7 +118,7 @@ class Sheet:
 
     def node(self, node: Mapping[str, Any]) -> None:
         (x, y), (wide, tall) = self.place(_at(node["pos"])), _size(node)
-        look = (str(node.get("class", "")).split() or ["action"])[0]
+        look = next(iter(str(node.get("class", "")).split()), "plain")
         draw = getattr(self, f"draw_{look}", None)
         label = str(node.get("xlabel") or node.get("label", r"\N")).replace(
             r"\N", str(node["name"])
@@ -174,7 +175,7 @@ class Sheet:
             self.drawing.badge(x - length / 2 + 11, base - 4.6, kind.name)
         self.drawing.text(x + length / 2, base, words, "ink", 13, "bold", "end")
         for words in lines[1:]:
-            self.drawing.text(x, y + 14, words, "muted", 11.6, "mono", "middle")
+            self.drawing.text(x, y + 14, words, "muted", CODE, "mono", "middle")
 
     def draw_decision(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
         corners = [(x, y - tall / 2), (x + wide / 2, y), (x, y + tall / 2), (x - wide / 2, y)]
@@ -185,7 +186,7 @@ class Sheet:
 
     def draw_initial(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
         self.drawing.rect(x - wide / 2, y - tall / 2, wide, tall, None, "ink", wide / 2)
-        self.drawing.text(x + wide / 2 + 7, y + 4.2, label, "muted", 12.5)
+        self.drawing.text(x + wide / 2 + 7, y + 4.2, label, "muted", SMALL)
 
     def draw_final(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
         self.drawing.rect(x - wide / 2, y - tall / 2, wide, tall, "ink", "paper", wide / 2)
@@ -209,7 +210,7 @@ class Sheet:
         self.drawing.polygon(
             [(left, top), (right, top), (left, foot), (right, foot)], "ink", "panel"
         )
-        self.drawing.text(left - 6, y + 4.2, label, "muted", 12.5, "regular", "end")
+        self.drawing.text(left - 6, y + 4.2, label, "muted", SMALL, "regular", "end")
 
     def draw_signal(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
         """Something that comes from outside: a flag with a notch."""
@@ -230,10 +231,11 @@ class Sheet:
         colour, thick = (kind.name, kind.width) if kind else ("ink", 1.4)
         self.curve(points, tipped, colour, thick, kind.dash if kind else "")
         if "lp" in edge:
-            mono = "Mono" in str(edge.get("fontname", "Paxos Mono"))
-            font, size = ("mono", 11.6) if mono else ("regular", 12.5)
             x, y = self.place(_at(edge["lp"]))
-            self.block(x, y, _lines(edge["label"]), size, font, "ink" if mono else colour)
+            self.block(x, y, _lines(edge["label"]), CODE, "mono", "ink")
+        if "xlp" in edge:
+            x, y = self.place(_at(edge["xlp"]))
+            self.block(x, y, _lines(edge["xlabel"]), SMALL, "regular", colour)
 
     def curve(
         self, points: list[Point], tipped: bool, colour: str, thick: float, dash: str
