@@ -3,18 +3,25 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
 from .drivers import faults
 from .drivers.simulator import PROTOCOLS, World, simulate
-from .figures import spacetime, telling, views
+from .figures import activity, render, spacetime, telling, views
 from .figures.theme import Figure
 from .trace import Trace, broken, dumps, loads
 
-VIEWS = ("box", "phases", "steps", "activity", "retry", "log", "spacetime")
+DRAWINGS: dict[str, Callable[[Trace], Figure]] = {
+    "box": views.box,
+    "phases": views.phases,
+    "steps": views.steps,
+    "log": views.log,
+    "spacetime": spacetime.draw,
+}
+GRAPHS: dict[str, activity.Part] = {"activity": "main", "retry": "retry"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, render.RenderError) as error:
         print(f"paxos: {error}", file=sys.stderr)
         return 2
 
@@ -93,7 +100,9 @@ def parser() -> Parser:
     draw.add_argument(
         "trace", metavar="TRACE", help="a file written by `paxos run --trace`, or `-`"
     )
-    draw.add_argument("--view", choices=VIEWS, default="spacetime", help="default: spacetime")
+    draw.add_argument(
+        "--view", choices=[*DRAWINGS, *GRAPHS], default="spacetime", help="default: spacetime"
+    )
     draw.add_argument(
         "-o",
         "--output",
@@ -129,13 +138,11 @@ def do_draw(options: argparse.Namespace) -> int:
             f"{output.name} is neither .svg nor .dot: name the output FILE.svg or FILE.dot"
         )
     if output.suffix == ".dot":
-        if options.view not in ("activity", "retry"):
+        if options.view not in GRAPHS:
             raise ValueError(
                 f"the view {options.view} is a drawing, not a graph: write it to a .svg file"
             )
-        from .figures import activity
-
-        output.write_text(activity.dot([trace], part(options.view)), encoding="utf-8")
+        output.write_text(activity.dot([trace], GRAPHS[options.view]), encoding="utf-8")
         return 0
     draw(trace, options.view).save(output)
     return 0
@@ -143,28 +150,14 @@ def do_draw(options: argparse.Namespace) -> int:
 
 def draw(trace: Trace, view: str) -> Figure:
     """One view of a trace. Raises ValueError for a view that this trace does not have."""
-    if view == "spacetime":
-        return spacetime.draw(trace)
-    if (view == "log") != (trace.header.protocol == "log"):
+    if view != "spacetime" and (view == "log") != (trace.header.protocol == "log"):
         raise ValueError(
             f"a run of {trace.header.protocol} has no view {view}: draw spacetime"
             + (" or log" if trace.header.protocol == "log" else ", box, phases, steps or activity")
         )
-    if view in ("activity", "retry"):
-        from .figures import activity, render
-
-        which = part(view)
-        return render.figure(
-            activity.dot([trace], which), "Activity", activity.caption([trace], which)
-        )
-    return {"box": views.box, "phases": views.phases, "steps": views.steps, "log": views.log}[view](
-        trace
-    )
-
-
-def part(view: str) -> str:
-    """Which of the two activity diagrams a view is."""
-    return "main" if view == "activity" else "retry"
+    if view in GRAPHS:
+        return activity.figure([trace], GRAPHS[view])
+    return DRAWINGS[view](trace)
 
 
 def read(name: str) -> Trace:

@@ -140,9 +140,9 @@ MUTANTS = {
     ),
     "chosen by equal value": wrong(
         "protocol.learner",
-        ("{*learner.votes, (ballot, who)}", "{*learner.votes, (value, who)}"),
-        ("learner.chosen_with(ballot, who)", "learner.chosen_with(value, who)"),
-        ("case Answer(who, Accepted(ballot)):", "case Answer(who, Accepted(ballot, value)):"),
+        ("{*me.votes, (b, who)}", "{*me.votes, (value, who)}"),
+        ("me.enough(b, who)", "me.enough(value, who)"),
+        ("Accepted(b)) if not", "Accepted(b, value)) if not"),
         **READ_ONE | {"loss": 0.3},
     ),
     "one acceptor counted twice": wrong(

@@ -353,8 +353,20 @@ def site_css() -> str:
     """The same classes for figures inside the site, where the reader picks the theme."""
     names = [f"{what}-{colour}" for what in "sf" for colour in COLOURS]
     names += ["f-none", *(f"t-{font}" for font in FONTS)]
-    light, dark = ('html[data-theme="light"] ', 'html[data-theme="dark"] ')
-    return rules(names, 0) + "\n" + rules(names, 0, light) + "\n" + rules(names, 1, dark) + "\n"
+    sheets = []
+    for before, theme in (
+        ("", 0),
+        ('html[data-theme="light"] ', 0),
+        ('html[data-theme="dark"] ', 1),
+    ):
+        badges = "".join(
+            f"{before}.px-badge.px-{kind.badge}{{border-color:{COLOURS[kind.name][theme]};"
+            f"background:{COLOURS[kind.name][theme]};color:{COLOURS['paper'][theme]}}}"
+            for kind in KINDS.values()
+            if kind.badge
+        )
+        sheets.append(rules(names, theme, before) + badges + "\n")
+    return "".join(sheets)
 
 
 def _crosses(line: tuple[float, float, float, float], box: Words) -> bool:

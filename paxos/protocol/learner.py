@@ -15,7 +15,7 @@ class Learner:
     votes: tuple[tuple[Ballot, str], ...] = ()  # (ballot, acceptor)
     chosen: Accept | None = None
 
-    def chosen_with(self, ballot: Ballot, acceptor: str) -> bool:
+    def enough(self, ballot: Ballot, acceptor: str) -> bool:
         """Is the value of `ballot` chosen, with this acceptor's vote?
 
         By equal ballot, never by equal value: votes of different ballots for one value
@@ -25,19 +25,15 @@ class Learner:
         return self.quorums.reached(2, [acceptor, *voters])
 
 
-def step(learner: Learner, event: Answer) -> tuple[Learner, tuple[Effect, ...]]:
+def step(me: Learner, event: Answer) -> tuple[Learner, tuple[Effect, ...]]:
     """Count one vote ("Paxos Made Simple", section 2.3)."""
     match event:
-        case Answer(_, Accepted()) if learner.chosen is not None:  # known already
-            return learner, ()
+        case Answer(who, Accepted(b, value)) if not me.chosen and me.enough(b, who):
+            now = replace(me, chosen=Accept(b, value))  # chosen
+            return now, (Decide(b, value),)
 
-        case Answer(who, Accepted(ballot, value)) if learner.chosen_with(ballot, who):
-            now = replace(learner, chosen=Accept(ballot, value))  # chosen
-            return now, (Decide(ballot, value),)
+        case Answer(who, Accepted(b)) if not me.chosen:  # count the vote
+            return replace(me, votes=tuple(sorted({*me.votes, (b, who)}))), ()
 
-        case Answer(who, Accepted(ballot)):  # count the vote
-            votes = tuple(sorted({*learner.votes, (ballot, who)}))
-            return replace(learner, votes=votes), ()
-
-        case _:  # nothing to do
-            return learner, ()
+        case _:  # known already
+            return me, ()
