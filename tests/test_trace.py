@@ -34,7 +34,7 @@ worlds = st.fixed_dictionaries(
 
 
 @given(worlds)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_written_can_be_read(world):
     trace = simulate(**world)
     text = dumps(trace)
@@ -43,7 +43,6 @@ def test_what_is_written_can_be_read(world):
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_any_value_can_be_agreed_on_and_written(value):
     trace = simulate(proposers=1, acceptors=1, wishes=[(0, "ann", value)])
     assert loads(dumps(trace)) == trace
@@ -66,7 +65,7 @@ def test_a_trace_cut_between_two_lines_is_a_shorter_run():
 
 
 @given(worlds)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_step_can_be_folded_again(world):
     trace = loads(dumps(simulate(**world)))
     steps = PROTOCOLS[trace.header.protocol].STEPS
@@ -226,7 +225,7 @@ def reads_or_refuses(text):
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_stands_in_a_field_the_file_is_read_or_refused(data):
     number = data.draw(st.integers(0, len(lines()) - 1))
     line = json.loads(lines()[number])
@@ -236,7 +235,7 @@ def test_whatever_stands_in_a_field_the_file_is_read_or_refused(data):
 
 
 @given(st.integers(0, len(dumps(run()))), st.integers(0, 30), st.text(max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_wherever_the_text_is_damaged_the_file_is_read_or_refused(start, length, new):
     text = dumps(run())
     reads_or_refuses(text[:start] + new + text[start + length :])

@@ -1,0 +1,15 @@
+"""What all tests share: the flag that writes transcripts anew, and reproducible examples."""
+
+from hypothesis import settings
+
+# The same examples on every machine and every run: a failure that nobody can repeat helps nobody.
+settings.register_profile("book", deadline=None, derandomize=True, database=None)
+settings.load_profile("book")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--regenerate",
+        action="store_true",
+        help="write tests/transcripts/*.txt anew; read the difference before you commit it",
+    )
