@@ -97,8 +97,8 @@ def summary(trace: Trace, colour: bool) -> Iterable[str]:
     lost = sum(isinstance(record, Lost) for record in trace.records)
     for slot, one in first.items():
         where = "chosen" if slot is None else f"chosen in slot {slot}"
-        words = f"{where}: {text(one.proposal.value)}, in ballot {trace.short(one.proposal.ballot)}"
-        cost = f"at {one.at / trace.header.tick:.2f}, {depth[one.index]} message delays deep"
+        words = f"{where}: {text(one.proposal.value)} in {trace.short(one.proposal.ballot)}"
+        cost = f"at {one.at / trace.header.tick:.2f}, after {depth[one.index]} message delays"
         yield (f"\x1b[38;5;{GOLD}m{words}\x1b[0m" if colour else words) + f", {cost}"
     if not first:
         yield "nothing was chosen"
