@@ -78,6 +78,20 @@ def test_every_cell_of_every_page_was_executed(book: Path) -> None:
         assert not [o for o in outputs if o["output_type"] == "error"], f"{name} has a failed cell"
 
 
+def test_notebooks_read_well_where_myst_is_unknown(book: Path) -> None:
+    for name in notebook_pages():
+        path = book / "notebooks" / f"{name}.ipynb"
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        text = "\n".join(
+            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+        )
+        assert not re.findall(r"^[`:]{3,}\{.*|\{[\w:-]+\}`.*", text, re.M), (
+            f"{name} shows directives"
+        )
+        for target in re.findall(r"\]\(([^)#\s]+\.ipynb)\)", text):
+            assert (path.parent / target).is_file(), f"{name} links to {target}"
+
+
 def link_targets(page: BeautifulSoup) -> set[str]:
     return {tag["id"] for tag in page.find_all(id=True)} | {
         tag["name"] for tag in page.find_all("a", attrs={"name": True})

@@ -2,7 +2,6 @@
 
 import hashlib
 import html
-import json
 import os
 import pydoc
 import re
@@ -12,7 +11,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import notebook
 from docutils import nodes
+from myst_nb.core.execute.cache import NotebookClientCache
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -175,16 +176,17 @@ def executed(app: Sphinx, docname: str) -> Path | None:
     return path if cells and path.is_file() else None
 
 
-def plain_notebook(text: str) -> str:
-    """The same notebook, the same bytes: no random ids, no times."""
-    notebook = json.loads(text)
-    notebook["metadata"].pop("source_map", None)
-    notebook["metadata"]["language_info"] = {"name": "python", "file_extension": ".py"}
-    for number, cell in enumerate(notebook["cells"], 1):
-        cell["id"] = f"cell-{number}"
-        cell["metadata"].pop("execution", None)
-    notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
-    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+def keep_cached_outputs() -> None:
+    """MyST-NB writes the notebook it was given; with a cached run the outputs are in another object. Put them back."""
+    start = NotebookClientCache.start_client
+
+    def start_client(self: NotebookClientCache) -> None:
+        given = self._notebook
+        start(self)
+        if self._notebook is not given:
+            given.cells = self._notebook.cells
+
+    NotebookClientCache.start_client = start_client
 
 
 def offer_notebook(
@@ -203,7 +205,8 @@ def write_notebooks(app: Sphinx, error: Exception | None) -> None:
         if source := executed(app, docname):
             path = target / (docname + ".ipynb")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(plain_notebook(source.read_text("utf-8")), "utf-8")
+            page = Path(app.env.doc2path(docname))
+            path.write_text(notebook.plain_notebook(source.read_text("utf-8"), page), "utf-8")
 
 
 # ---- pages that everybody can use ------------------------------------------------------------------------------
@@ -249,6 +252,7 @@ def tidy(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    keep_cached_outputs()
     app.add_config_value("book_digest", "", "env", str)
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))

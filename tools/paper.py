@@ -14,6 +14,10 @@ import typst
 from bs4 import BeautifulSoup, NavigableString, Tag
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from paxos.figures import theme  # noqa: E402
+
 NOT_IN_PAPER = {"api", "genindex", "search"}
 SITE_ONLY = (
     ".px-hero, .px-doors, .px-site-only, a.headerlink, p.caption[role=heading], script, style, svg"
@@ -150,7 +154,7 @@ def plain_boxes(article: Tag, soup: BeautifulSoup) -> None:
         if first is not None and (box.find("pre") or len(box.get_text()) > 1500):
             first.insert(0, NavigableString(f"{OPEN}long{CLOSE}"))
     for badge in article.select(".px-badge"):
-        badge.name = "strong"
+        badge.replace_with(NavigableString(f"{OPEN}badge {badge.get_text(strip=True)}{CLOSE}"))
     for entry in article.select("div.citation"):
         tag, text = entry.find(class_="label"), entry.find("p")
         if tag and text:
@@ -260,6 +264,10 @@ def finish(text: str, figures: list[str], formulas: list[str]) -> str:
     text = re.sub(f"{OPEN}formula (\\d+){CLOSE}", lambda m: formulas[int(m[1])], text)
     text = re.sub(rf"#quote\(block: true\)\[(\s*){OPEN}long{CLOSE}", r"#longbox[\1", text)
     text = text.replace(f"{OPEN}long{CLOSE}", "")
+    colours = {kind.badge: theme.COLOURS[kind.name][0] for kind in theme.KINDS.values()}
+    for name in set(re.findall(f"{OPEN}badge (.*?){CLOSE}", text)):
+        badge = f'#badge("{name}", rgb("{colours.get(name, theme.COLOURS["ink"][0])}"))'
+        text = text.replace(f"{OPEN}badge {name}{CLOSE}", badge)
     return re.sub(f"{OPEN}anchor (.*?){CLOSE}", r"#metadata(none) <\1>", text)
 
 
