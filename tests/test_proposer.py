@@ -189,6 +189,12 @@ def test_answers_to_an_earlier_ballot_are_too_late(late):
         assert step(second, late) == (second, ())
 
 
+@pytest.mark.parametrize("answer", [promise, accepted], ids=["promise", "vote"])
+def test_an_answer_to_somebody_else_is_not_for_us(answer):
+    assert step(PREPARING, answer("n2", B2)) == (PREPARING, ())
+    assert step(DECIDING, answer("n2", B2)) == (DECIDING, ())
+
+
 def test_a_promise_in_phase_2_is_one_more_than_needed():
     assert step(DECIDING, promise("n3", vote=Accept(Ballot(0, "z"), "Ben"))) == (DECIDING, ())
 
