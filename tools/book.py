@@ -130,7 +130,7 @@ def write_figure_colours(app: Sphinx, error: Exception | None) -> None:
         return
     from paxos.figures import theme
 
-    css = theme.site_css()
+    css = f"@media screen {{\n{theme.site_css()}}}\n"  # on paper a figure has the colours of its own file
     target = Path(app.outdir) / "_static" / "figures.css"
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists() or target.read_text("utf-8") != css:
