@@ -51,67 +51,45 @@ def parser() -> Parser:
     top = Parser(prog="paxos", description="Paxos you can run.")
     top.add_argument("--version", action="version", version=f"paxos {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    add_run(commands.add_parser("run", help="simulate one run and tell it"))
+    add_draw(commands.add_parser("draw", help="draw a trace"))
+    return top
 
-    run = commands.add_parser(
-        "run", help="simulate one run and tell it", description="Simulate one run."
-    )
-    run.add_argument("protocol", choices=sorted(PROTOCOLS), help="which protocol")
-    run.add_argument(
-        "--seed", type=int, default=0, help="decides everything that is left to chance"
-    )
+
+def add_run(run: argparse.ArgumentParser) -> None:
+    """The flags of `paxos run`."""
+    run.description = "Simulate one run: who said what to whom, and what was chosen."
+    run.epilog = (faults.__doc__ or "").replace("::", ":")
+    run.formatter_class = argparse.RawDescriptionHelpFormatter
+    flag = run.add_argument
+    flag("protocol", choices=sorted(PROTOCOLS), help="which protocol")
+    flag("--seed", type=int, default=0, help="decides everything that is left to chance")
     for what, default in (("proposers", 3), ("acceptors", 3), ("learners", 1)):
-        run.add_argument(
-            f"--{what}", type=int, default=default, metavar="N", help=f"default {default}"
-        )
+        flag(f"--{what}", type=int, default=default, metavar="N", help=f"default {default}")
     for phase in ("phase1", "phase2"):
-        run.add_argument(
-            f"--{phase}", type=int, metavar="N", help="size of its quorums; a majority if not given"
-        )
+        flag(f"--{phase}", type=int, metavar="N", help="size of its quorums; default: a majority")
     for what, meaning in (
         ("loss", "chance that a message is lost"),
         ("duplicate", "chance that a message arrives twice"),
         ("crash", "chance, for each step, that the node crashes in the middle of it"),
         ("partition", "chance, for each message delay, that the network splits for a while"),
     ):
-        run.add_argument(
-            f"--{what}", type=float, default=0.0, metavar="P", help=meaning + ", 0 to 1"
-        )
-    run.add_argument(
-        "--jitter", type=float, default=0.5, metavar="J", help="a message takes 1-J to 1+J"
-    )
-    run.add_argument(
-        "--until", type=float, default=200.0, metavar="T", help="stop then, in message delays"
-    )
-    run.add_argument(
-        "--fault", action="append", default=[], metavar="LINE", help="a fault by script; see below"
-    )
-    run.add_argument(
-        "--trace",
-        metavar="FILE",
-        help="write the trace there; `-`: to standard output, and no story",
-    )
-    run.epilog = faults.__doc__
-    run.formatter_class = argparse.RawDescriptionHelpFormatter
+        flag(f"--{what}", type=float, default=0.0, metavar="P", help=meaning + ", 0 to 1")
+    flag("--jitter", type=float, default=0.5, metavar="J", help="a message takes 1-J to 1+J")
+    flag("--until", type=float, default=200.0, metavar="T", help="stop then, in message delays")
+    flag("--fault", action="append", default=[], metavar="LINE", help="a fault; see below")
+    flag("--trace", metavar="FILE", help="write the trace there; `-`: to the output, and no story")
     run.set_defaults(act=do_run)
 
-    draw = commands.add_parser(
-        "draw", help="draw a trace", description="Draw a trace as SVG, or a graph as DOT."
-    )
-    draw.add_argument(
-        "trace", metavar="TRACE", help="a file written by `paxos run --trace`, or `-`"
-    )
-    draw.add_argument(
-        "--view", choices=[*DRAWINGS, *GRAPHS], default="spacetime", help="default: spacetime"
-    )
-    draw.add_argument(
-        "-o",
-        "--output",
-        required=True,
-        metavar="FILE",
-        help="FILE.svg, or FILE.dot for activity and retry",
-    )
+
+def add_draw(draw: argparse.ArgumentParser) -> None:
+    """The flags of `paxos draw`."""
+    draw.description = "Draw a trace as SVG, or an activity diagram as DOT."
+    flag = draw.add_argument
+    flag("trace", metavar="TRACE", help="a file written by `paxos run --trace`, or `-`")
+    flag("--view", choices=[*DRAWINGS, *GRAPHS], default="spacetime", help="default: spacetime")
+    flag("-o", "--output", required=True, metavar="FILE", help="FILE.svg; FILE.dot for a graph")
     draw.set_defaults(act=do_draw)
-    return top
 
 
 def do_run(options: argparse.Namespace) -> int:

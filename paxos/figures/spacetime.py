@@ -12,11 +12,12 @@ from itertools import pairwise
 from ..protocol.acceptor import Acceptor
 from ..protocol.messages import Accept, Decide, Prepare, Propose, Send, Timeout
 from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, chosen, kind
-from .theme import KINDS, Drawing, Figure, fit, wrap
+from .theme import KINDS, Drawing, Figure, fit, text_width, wrap
 
 SCALE, GAP = 44.0, 1.4  # px for one message delay; a longer silence is cut to this many delays
 NOTE, LANE, HOLD, LINE = 152.0, 52.0, 80.0, 15.0  # widths of the three parts; height of a text
 TOP = 74.0
+HOLDS = "what each acceptor holds"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def draw(trace: Trace) -> Figure:
     holds = {name: right + HOLD * number for number, name in enumerate(trace.of("acceptor"))}
     bottom = max(y.values()) + 22
     kinds = [name for name in KINDS if name in set(_kinds(trace))]
-    width = right + HOLD * len(holds) + 10
+    width = right + max(HOLD * len(holds), text_width(HOLDS, 12)) + 10
     desc = "; ".join(f"at {note.at / trace.header.tick:.1f} {note.words}" for note in notes)
     sheet = Drawing(
         width, bottom + 40, f"A run of {trace.header.protocol} Paxos in time", desc + "."
@@ -240,7 +241,7 @@ def hold(
     sheet: Drawing, held: list[Held], x: dict[str, float], y: dict[int, float], bottom: float
 ) -> None:
     """A bar for each acceptor: what it holds, from when on."""
-    sheet.text(min(x.values()) + 4, TOP - 54, "what each acceptor holds", "muted", 12)
+    sheet.text(min(x.values()) + 4, TOP - 54, HOLDS, "muted", 12)
     for name, left in x.items():
         sheet.node(left + HOLD / 2, TOP - 26, name, "acceptor", HOLD - 16)
         changes = [one for one in held if one.node == name]

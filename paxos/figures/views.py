@@ -189,10 +189,10 @@ def outcome(one: Attempt) -> str:
 
 def attempt(sheet: Drawing, one: Attempt, y: float) -> None:
     """One row: who wants what, how far it got, what came of it."""
-    wide = sheet.node(42, y, one.proposer, "proposer")
-    sheet.text(42, y + 27, f"wants {fit(one.wish, 60, 12)}", "muted", 12, anchor="middle")
-    line = sheet.flow(46 + wide / 2, y, BOX1 - 2)
-    sheet.text(52 + wide / 2, y - 7, fit(one.ballot, 78, 12), "ink", 12, "bold", line=line)
+    wide = sheet.node(50, y, one.proposer, "proposer")
+    sheet.text(50, y + 27, fit(f"wants {one.wish}", 94, 12), "muted", 12, anchor="middle")
+    line = sheet.flow(54 + wide / 2, y, BOX1 - 2)
+    sheet.text(58 + wide / 2, y - 7, fit(one.ballot, 72, 12), "ink", 12, "bold", line=line)
     if one.asked is None:
         stopped(sheet, BOX1, y, "prepare", one.end)
         return

@@ -1,0 +1,175 @@
+"""Figures: readable, described, the same bytes for the same trace, and honest about it."""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from fontTools.ttLib import TTFont
+
+from paxos import trace
+from paxos.drivers.simulator import simulate
+from paxos.figures import spacetime, theme, views
+from paxos.figures.__main__ import FIGURES
+from paxos.figures.theme import COLOURS, KINDS, Drawing, text_width
+
+ROOT = Path(__file__).parent.parent
+SVG = "{http://www.w3.org/2000/svg}"
+STORM = {"loss": 0.15, "duplicate": 0.1, "crash": 0.03, "partition": 0.1, "until": 60}
+WORLDS = {
+    "quiet": {"proposers": 1},
+    "the book's": {},
+    "five acceptors": {"acceptors": 5, "learners": 2},
+    "one acceptor": {"acceptors": 1, "proposers": 1},
+    "long words": {"proposers": 1, "wishes": [(0, "ann", "a very long wish indeed, my friend")]},
+    "markup": {"proposers": 1, "wishes": [(0, "ann", "<Ann> & co")]},
+    "nothing chosen": {"faults": ["drop accept"], "until": 30},
+    "eight people": {"proposers": 8, "until": 40},
+    **{f"storm {seed}": {**STORM, "seed": seed} for seed in range(12)},
+}
+DRAW = {"box": views.box, "phases": views.phases, "spacetime": spacetime.draw}
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("view", DRAW)
+def test_no_text_overlaps_sticks_out_or_lies_across_a_message(view, world):
+    figure = DRAW[view](simulate(**WORLDS[world]))
+    assert figure.faults == ()
+
+
+@pytest.mark.parametrize("world", ["quiet", "the book's", "five acceptors", "markup"])
+def test_the_four_steps_can_be_read(world):
+    assert views.steps(simulate(**WORLDS[world])).faults == ()
+
+
+def test_a_run_without_a_decision_has_no_four_steps_and_says_so():
+    with pytest.raises(ValueError, match="nothing was chosen"):
+        views.steps(simulate(**WORLDS["nothing chosen"]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_log_and_its_run_can_be_read(seed):
+    run = simulate(protocol="log", seed=seed, learners=2, loss=0.1 * (seed % 2))
+    assert views.log(run).faults == () and spacetime.draw(run).faults == ()
+
+
+def planted(**second) -> Drawing:
+    sheet = Drawing(200, 100, "title", "desc")
+    sheet.text(20, 50, "one")
+    sheet.text(**{"x": 120, "y": 50, "words": "two", **second})
+    return sheet
+
+
+@pytest.mark.parametrize(
+    ("second", "fault"),
+    [
+        ({"x": 25}, "'one' overlaps 'two'"),
+        ({"x": 190}, "'two' sticks out of the sheet"),
+        ({"y": 101}, "'two' sticks out of the sheet"),
+    ],
+)
+def test_a_planted_fault_of_text_is_found(second, fault):
+    assert planted().faults() == []
+    assert planted(**second).faults() == [fault]
+
+
+def test_text_across_another_message_is_found_and_across_its_own_is_not():
+    sheet = planted()
+    number = sheet.message(10, 45, 190, 45, "prepare")
+    assert sheet.faults() == ["'one' lies across a message", "'two' lies across a message"]
+    sheet = Drawing(200, 100, "title", "desc")
+    number = sheet.message(10, 45, 190, 45, "prepare")
+    sheet.text(20, 50, "one", line=number)
+    assert sheet.faults() == []
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_committed_figure_is_what_the_code_draws_now(name):
+    committed = (ROOT / "_static" / "images" / f"{name}.svg").read_text(encoding="utf-8")
+    assert committed == FIGURES[name]().svg, "run `make figures`, look, and commit"
+
+
+def test_nothing_else_is_committed_as_a_figure():
+    names = {path.stem for path in (ROOT / "_static" / "images").iterdir()}
+    assert names == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_described_for_those_who_cannot_see_it(name):
+    root = ET.fromstring(FIGURES[name]().svg)
+    title, desc = root.findtext(SVG + "title"), root.findtext(SVG + "desc")
+    assert root.get("role") == "img" and root.get("aria-labelledby") == "title desc"
+    assert title and desc and len(desc) > len(title)
+
+
+def test_the_description_tells_what_happened():
+    desc = ET.fromstring(spacetime.draw(simulate()).svg).findtext(SVG + "desc")
+    assert "ann wants Ann" in desc and "Ben is chosen, in 1.ben" in desc
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_draws_on_nothing_but_itself(name):
+    svg = FIGURES[name]().svg
+    assert "var(" not in svg and "href" not in svg and "url(" not in svg
+    assert svg.count("http") == 1  # the name of the SVG language
+
+
+def test_a_read_trace_gives_the_same_bytes_of_figure():
+    run = simulate(seed=3, loss=0.1)
+    again = trace.loads(trace.dumps(run))
+    assert spacetime.draw(run).svg == spacetime.draw(again).svg
+
+
+@pytest.mark.parametrize(
+    ("font", "file"),
+    [("regular", "Sans-Regular"), ("bold", "Sans-SemiBold"), ("mono", "Mono-Regular")],
+)
+def test_the_widths_of_the_theme_are_those_of_the_bundled_font(font, file):
+    ttf = TTFont(ROOT / "_static" / "fonts" / f"Paxos{file}.ttf")
+    names, units = ttf.getBestCmap(), ttf["head"].unitsPerEm
+    for character, width in theme.WIDTHS[font].items():
+        assert width == ttf["hmtx"][names[ord(character)]][0] * 1000 / units, character
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("theme_number", [0, 1])
+@pytest.mark.parametrize("on", ["paper", "panel"])
+@pytest.mark.parametrize("name", ["ink", "muted", "lost", *(k for k in KINDS if k != "lost")])
+def test_text_has_contrast_in_both_themes(name, on, theme_number):
+    """WCAG 2.1, success criterion 1.4.3."""
+    one, two = (luminance(COLOURS[colour][theme_number]) for colour in (name, on))
+    assert (max(one, two) + 0.05) / (min(one, two) + 0.05) >= 4.5
+
+
+def test_the_site_colours_every_class_that_a_figure_uses():
+    site = theme.site_css()
+    for drawn in FIGURES.values():
+        for name in re.findall(r"\.(px-[sf]-\w+)\{", drawn().svg):
+            assert f'html[data-theme="light"] .{name}{{' in site or name == "px-f-none"
+
+
+def test_words_are_wrapped_and_cut_to_their_width():
+    lines = theme.wrap("one two three four", 60, 12)
+    assert " ".join(lines) == "one two three four" and len(lines) > 1
+    assert all(text_width(line, 12) <= 60 for line in lines)
+    assert theme.fit("one two three four", 60, 12).endswith("…")
+
+
+def test_the_legend_names_the_kinds_of_the_run_and_no_others():
+    quiet = spacetime.draw(simulate(proposers=1)).svg
+    assert ">accepted<" in quiet and ">refused<" not in quiet and ">lost<" not in quiet
+    assert ">lost<" in spacetime.draw(simulate(proposers=1, faults=["drop promise 1 to ann"])).svg
+
+
+def test_the_phases_say_why_a_ballot_chose_nothing():
+    run = simulate()
+    ends = [(one.ballot, one.asked, one.chosen, one.end) for one in views.attempts(run)]
+    assert ends[0] == ("1.ann", "Ann", False, "1.ben is ahead")
+    assert ends[1][:3] == ("1.ben", "Ben", True)
+    lost = simulate(proposers=1, faults=["drop accept from ann"], until=10)
+    assert views.attempts(lost)[0].end == "all accepts lost"
