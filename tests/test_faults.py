@@ -61,6 +61,10 @@ def test_the_number_counts_only_what_fits_the_line():
     assert lost(run("drop promise 1 from n2", "drop prepare 9 to n1")) == [("Promise", "ann")]
 
 
+def test_sender_and_receiver_may_come_in_either_order():
+    assert parse("drop accept from ann to n1", NODES) == parse("drop accept to n1 from ann", NODES)
+
+
 def test_without_a_number_all_of_a_kind_are_dropped():
     trace = run("drop accept from ann", until=30)
     assert set(lost(trace)) == {("Accept", name) for name in ("n1", "n2", "n3")}

@@ -66,7 +66,9 @@ Fault = OnMessage | CrashAt | CrashAfterSave | CutBetween
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _ON_MESSAGE = re.compile(
-    r"(drop|duplicate|delay) (\w+)(?: (\d+))?(?: to (\S+))?(?: from (\S+))?(?: by " + _NUMBER + ")?"
+    r"(?P<act>drop|duplicate|delay) (?P<kind>\w+)(?: (?P<nth>\d+))?"
+    r"(?: from (?P<sender>\S+))?(?: to (?P<to>\S+))?(?: from (?P<other>\S+))?"
+    r"(?: by (?P<by>" + _NUMBER + "))?"
 )
 _CRASH_AT = re.compile(rf"crash (\S+) at {_NUMBER}(?: for {_NUMBER})?")
 _CRASH_SAVE = re.compile(rf"crash (\S+) after save (\d+)(?: for {_NUMBER})?")
@@ -114,8 +116,11 @@ def parse(line: str, nodes: Iterable[str]) -> Fault:
 
 def _read(text: str) -> Fault | None:
     if match := _ON_MESSAGE.fullmatch(text):
-        act, kind, nth, to, sender, by = match.groups()
-        return OnMessage(act, kind, int(nth) if nth else None, to, sender, float(by or 0))
+        act, kind, nth, by = match.group("act", "kind", "nth", "by")
+        sender = match["sender"] or match["other"]
+        return OnMessage(
+            act, kind, int(nth) if nth else None, match["to"], sender, float(by or 0)
+        )
     if match := _CRASH_AT.fullmatch(text):
         node, at, lasts = match.groups()
         return CrashAt(node, float(at), float(lasts) if lasts else None)
