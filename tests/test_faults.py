@@ -144,6 +144,8 @@ def test_faults_are_written_into_the_header():
         ("burn n1", "cannot read the fault"),
         ("drop", "cannot read the fault"),
         ("drop promise three to ann", "cannot read the fault"),
+        ("drop promise from n1 to ann from n2", "cannot read the fault"),
+        ("crash n1 at 1" + 400 * "0", "cannot read the fault"),
         ("drop rumour 1 to ann", "no message is a 'rumour'; use prepare, promise"),
         ("drop promise 1 to zoe", "no node is called 'zoe'; there are ann, ben"),
         ("drop promise 1 from zoe", "no node is called 'zoe'"),

@@ -64,7 +64,7 @@ class CutBetween:
 
 Fault = OnMessage | CrashAt | CrashAfterSave | CutBetween
 
-_NUMBER = r"(\d+(?:\.\d+)?)"
+_NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
 _ON_MESSAGE = re.compile(
     r"(?P<act>drop|duplicate|delay) (?P<kind>\w+)(?: (?P<nth>\d+))?"
     r"(?: from (?P<sender>\S+))?(?: to (?P<to>\S+))?(?: from (?P<other>\S+))?"
@@ -115,12 +115,10 @@ def parse(line: str, nodes: Iterable[str]) -> Fault:
 
 
 def _read(text: str) -> Fault | None:
-    if match := _ON_MESSAGE.fullmatch(text):
+    if (match := _ON_MESSAGE.fullmatch(text)) and not (match["sender"] and match["other"]):
         act, kind, nth, by = match.group("act", "kind", "nth", "by")
         sender = match["sender"] or match["other"]
-        return OnMessage(
-            act, kind, int(nth) if nth else None, match["to"], sender, float(by or 0)
-        )
+        return OnMessage(act, kind, int(nth) if nth else None, match["to"], sender, float(by or 0))
     if match := _CRASH_AT.fullmatch(text):
         node, at, lasts = match.groups()
         return CrashAt(node, float(at), float(lasts) if lasts else None)
