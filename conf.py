@@ -34,7 +34,7 @@ extensions = [
     "book",
 ]
 root_doc = "index"
-exclude_patterns = ["**.ipynb_checkpoints", "**/.*"]
+exclude_patterns = ["**.ipynb_checkpoints", "**/.*", "fonts/*.ttf"]  # the last: for the PDF only
 templates_path = ["tools/templates"]
 numfig = True
 numfig_secnum_depth = 0

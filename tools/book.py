@@ -225,6 +225,7 @@ def mend_page(
         r'<div class="pst-scrollable-table-container" tabindex="0">',
         body,
     )
+    body = re.sub(r'<th class="head[^"]*">(?:<p></p>)?</th>', "<td></td>", body)
     context["body"] = body
 
 
