@@ -1,0 +1,46 @@
+"""The colours of the site are readable in both themes, and its logo is described."""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_has_enough_contrast(theme: str) -> None:
+    css = (ROOT / "_static" / "book.css").read_text("utf-8")
+    blocks = css.split(f'html[data-theme="{theme}"] {{')[1:]
+    block = next(block for block in blocks if "--px-paper" in block.split("}")[0])
+    colour = dict(re.findall(r"--px-([a-z-]+): (#[0-9a-f]{6})", block.split("}")[0]))
+    for name in (
+        "ink",
+        "muted",
+        "link",
+        "link-strong",
+        "gold-ink",
+        "string",
+        "keyword",
+        "number",
+        "bad",
+    ):
+        for ground in ("paper", "panel"):
+            assert contrast(colour[name], colour[ground]) >= 4.5, f"{theme}: {name} on {ground}"
+
+
+def test_logo_is_well_formed_and_named() -> None:
+    logo = ET.parse(ROOT / "_static" / "logo.svg").getroot()
+    assert logo.findtext("{http://www.w3.org/2000/svg}title")
