@@ -166,3 +166,9 @@ def test_faults_are_written_into_the_header():
 def test_a_line_that_is_no_fault_is_refused_with_the_reason(line, reason):
     with pytest.raises(FaultError, match=reason):
         parse(line, NODES)
+
+
+@pytest.mark.parametrize("node", ["ann", "l1"])
+def test_who_never_saves_cannot_crash_after_a_save(node):
+    with pytest.raises(ValueError, match="only acceptors do"):
+        run(f"crash {node} after save 1")

@@ -90,7 +90,9 @@ def parse(line: str, nodes: Iterable[str]) -> Fault:
     text, known = " ".join(line.split()), list(nodes)
     fault = _read(text)
     if fault is None:
-        raise FaultError(f"cannot read the fault {line!r}. Forms:{__doc__.split('sentence::')[1]}")
+        raise FaultError(
+            f"cannot read the fault {line!r}. Forms:{(__doc__ or '').partition('sentence::')[2]}"
+        )
     match fault:
         case OnMessage(act, kind, nth, _, _, by):
             if kind not in KINDS:

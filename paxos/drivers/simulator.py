@@ -9,7 +9,7 @@ same bytes of trace on every Python.
 import heapq
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from random import Random
@@ -50,9 +50,12 @@ class World:
     faults: Sequence[str] = ()
 
 
-def simulate(world: World | None = None, **options: Any) -> Trace:
-    """Run a world to its end, or until its time is up. Raises ValueError for an impossible one."""
-    return Simulation(world or World(**options)).run()
+def simulate(world: World | None = None, **changes: Any) -> Trace:
+    """Run a world, with these changes, to its end or until its time is up.
+
+    Raises ValueError for a world that cannot be.
+    """
+    return Simulation(replace(world or World(), **changes)).run()
 
 
 def names(world: World) -> dict[str, list[str]]:
@@ -91,6 +94,9 @@ class Simulation:
         self.roles = names(world)
         self.nodes = {name: Node(name, role) for role in self.roles for name in self.roles[role]}
         self.faults = script(world.faults, self.nodes)
+        for fault in self.faults:
+            if isinstance(fault, CrashAfterSave) and fault.node not in self.roles["acceptor"]:
+                raise ValueError(f"{fault.node} never saves anything; only acceptors do.")
         self.records: list[Record] = []
         self.agenda: list[tuple[int, int, Callable[[], None]]] = []
         self.number, self.ids, self.fitting = count(), count(1), Counter[int]()

@@ -3,7 +3,17 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..protocol.messages import Accept, Accepted, Decide, InSlot, Prepare, Promise, Propose, Refused
+from ..protocol.messages import (
+    Accept,
+    Accepted,
+    Decide,
+    InSlot,
+    Prepare,
+    Promise,
+    Propose,
+    Refused,
+    Save,
+)
 from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, broken, chosen, delays, kind
 
 # 256-colour codes near the palette of the figures, readable on black and on white.
@@ -58,6 +68,9 @@ def stepped(trace: Trace, step: Step) -> Iterator[tuple[int, str, str, int | Non
         heard.setdefault(one.message, []).append(one.to)
     for what, to in heard.items():
         yield step.at, step.node, f"{message(trace, what)} → {' '.join(to)}", COLOURS[kind(what)]
+    if step.done < len(step.effects):
+        saved = step.done and isinstance(step.effects[step.done - 1], Save)
+        yield step.at, step.node, f"{'saves, and ' if saved else ''}goes no further", GREY
     for effect in step.effects[: step.done]:
         if isinstance(effect, Decide):
             yield step.at, step.node, f"knows that {text(effect.value)} is chosen", GOLD
@@ -98,7 +111,7 @@ def summary(trace: Trace, colour: bool) -> Iterable[str]:
     for slot, one in first.items():
         where = "chosen" if slot is None else f"chosen in slot {slot}"
         words = f"{where}: {text(one.proposal.value)} in {trace.short(one.proposal.ballot)}"
-        cost = f"at {one.at / trace.header.tick:.2f}, after {depth[one.index]} message delays"
+        cost = f"at {one.at / trace.header.tick:.2f}, after a chain of {depth[one.index]} messages"
         yield (f"\x1b[38;5;{GOLD}m{words}\x1b[0m" if colour else words) + f", {cost}"
     if not first:
         yield "nothing was chosen"

@@ -34,7 +34,7 @@ class Proposer:
     phase: Literal["idle", "prepare", "decide", "wait", "done"] = "idle"
     wish: Value = None  # what the user asked for
     ballot: Ballot = NO_BALLOT
-    highest: Ballot = NO_BALLOT  # the highest ballot heard of, ours or a rival's
+    highest: Ballot = NO_BALLOT  # the highest ballot heard of: ours, or a rival's
     promises: tuple[tuple[str, Accept | None], ...] = ()  # (acceptor, its last vote)
     accepted: tuple[str, ...] = ()  # acceptors that voted in our ballot
     value: Value = None  # what we asked votes for; once done, what is chosen
@@ -77,7 +77,7 @@ def step(p: Proposer, event: Propose | Answer | Timeout) -> Step:
 
         # Only a *higher* promise is a rival: a repeated request is refused by our own.
         case Answer(_, Refused(_, rival)) if rival > p.ballot and p.asking:
-            p = replace(p, phase="wait", highest=max(p.highest, rival))  # step back
+            p = replace(p, phase="wait", highest=rival)  # step back
             return p, (Wait("rival", p.ballot),)
 
         case _:  # nothing to do
@@ -86,7 +86,7 @@ def step(p: Proposer, event: Propose | Answer | Timeout) -> Step:
 
 def prepare(p: Proposer) -> Step:
     """Start a ballot above every other heard of; what was gathered before is void."""
-    b = max(p.ballot, p.highest).above(p.identity)
+    b = p.highest.above(p.identity)
     p = replace(p, phase="prepare", ballot=b, highest=b)
     p = replace(p, promises=(), accepted=(), value=None)
     return p, (Send("acceptors", Prepare(b)), Wait("answers", b))
