@@ -29,7 +29,10 @@ def run_file(tmp_path, capsys):
 def test_a_run_ends_with_what_was_chosen_and_what_it_cost(capsys):
     code, out, err = call(capsys, "run", "static")
     assert code == 0 and err == ""
-    assert "chosen: Ben in 1.ben, at 4.30, after a chain of 3 messages\nmessages: 63 sent, 0 lost" in out
+    assert (
+        "chosen: Ben in 1.ben, at 4.30, after a chain of 3 messages\nmessages: 63 sent, 0 lost"
+        in out
+    )
 
 
 def test_a_trace_goes_to_a_file_or_to_the_output_and_is_the_same(capsys, run_file):

@@ -24,6 +24,7 @@ WORLDS = {
     "long words": {"proposers": 1, "wishes": [(0, "ann", "a very long wish indeed, my friend")]},
     "markup": {"proposers": 1, "wishes": [(0, "ann", "<Ann> & co")]},
     "nothing chosen": {"faults": ["drop accept"], "until": 30},
+    "two promises in one instant": {"loss": 0.25, "jitter": 0.9, "seed": 10194},
     "eight people": {"proposers": 8, "until": 40},
     **{f"storm {seed}": {**STORM, "seed": seed} for seed in range(12)},
 }

@@ -245,11 +245,12 @@ def hold(
     for name, left in x.items():
         sheet.node(left + HOLD / 2, TOP - 26, name, "acceptor", HOLD - 16)
         changes = [one for one in held if one.node == name]
+        tops: list[float] = []
+        for one in changes:  # two in one instant stand one below the other
+            tops.append(max(y[one.at], tops[-1] + LINE + 1 if tops else 0))
         voted = False
-        for one, after in pairwise([*changes, None]):
-            assert one is not None
+        for one, (top, end) in zip(changes, pairwise([*tops, bottom]), strict=True):
             voted = (voted or one.voted) and one.words != "forgot"
-            top, end = y[one.at], y[after.at] if after else bottom
             colour = "accepted" if one.voted else "promise"
             sheet.rect(
                 left + 4, top - 7, HOLD - 8, end - top, None, "panel" if voted else "paper", 0
