@@ -222,9 +222,9 @@ def through(sheet: Drawing, left: float, y: float, ask: str, answer: str, words:
 
 def stopped(sheet: Drawing, left: float, y: float, ask: str, why: str, words: str = "") -> None:
     """A phase that ended without a quorum: refused, or without enough answers."""
-    refused = why.endswith("ahead")
+    refused, waits = why.endswith("ahead"), why == "under way"
     far = left + (WIDE - 12 if refused else WIDE * 0.62)
-    line = sheet.message(left + 12, y - 4, far, y - 4, ask, lost=not refused)
+    line = sheet.message(left + 12, y - 4, far, y - 4, ask, lost=not (refused or waits))
     if words:
         sheet.text(
             left + WIDE / 2,
@@ -237,7 +237,8 @@ def stopped(sheet: Drawing, left: float, y: float, ask: str, why: str, words: st
         )
     if refused:
         sheet.message(left + WIDE - 12, y + 4, left + 12, y + 4, "refused")
-    sheet.text(left + WIDE / 2, y + 19, fit(why, WIDE - 24, 12), "refused", 12, anchor="middle")
+    colour = "muted" if waits else "refused"
+    sheet.text(left + WIDE / 2, y + 19, fit(why, WIDE - 24, 12), colour, 12, anchor="middle")
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ class Acceptor:
     vote: Accept | None = None
 
 
-def step(
-    acceptor: Acceptor, request: Prepare | Accept
-) -> tuple[Acceptor, tuple[Effect, ...]]:
+Step = tuple[Acceptor, tuple[Effect, ...]]
+
+
+def step(acceptor: Acceptor, request: Prepare | Accept) -> Step:
     """Answer one request ("Paxos Made Simple", section 2.2, phases 1b and 2b).
 
     Save comes before Send: a promise that a crash can take back was never a promise.
