@@ -41,6 +41,7 @@ numfig_secnum_depth = 0
 numfig_format = {"figure": "Figure %s", "table": "Table %s", "code-block": "Listing %s"}
 highlight_language = "python"
 # Only our own names must resolve: the standard library's are described elsewhere, and a page needs no network.
+default_role = "code"  # `x` in a docstring
 nitpick_ignore_regex = [(r"py:.*", r"(?!paxos\b).*")]
 
 bibtex_bibfiles = ["references.bib"]

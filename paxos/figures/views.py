@@ -105,21 +105,19 @@ def box(trace: Trace) -> Figure:
 def two_at_one_car() -> Figure:
     """The picture of what agreement is for."""
     desc = "Ann and Ben were each told that the car is theirs, and meet at it."
-    sheet = Drawing(560, 150, "Two people at one car", desc)
-    for x, who in ((74.0, "ann"), (486.0, "ben")):
-        sheet.rect(x - 62, 16, 124, 42, "muted", "panel", 10, 1.2)
-        sheet.text(x, 34, "“Saturday?", "ink", 13, anchor="middle")
-        sheet.text(x, 51, f"Yours, {who.capitalize()}.”", "ink", 13, anchor="middle")
-        sheet.node(x, 108, who, "proposer", 64)
-    sheet.flow(112, 108, 186)
-    sheet.flow(448, 108, 374)
-    roof = [(222, 84), (246, 56), (312, 56), (338, 84)]
-    body = [(196, 84), (366, 84), (366, 112), (196, 112)]
-    sheet.polygon(roof, "ink", "paper")
-    sheet.polygon(body, "ink", "panel")
-    sheet.line(280, 56, 280, 84, "ink")
-    for x in (230.0, 332.0):
-        sheet.rect(x - 13, 99, 26, 26, "ink", "paper", 13, 2)
+    sheet = Drawing(400, 116, "Two people at one car", desc)
+    for x, who in ((56.0, "ann"), (344.0, "ben")):
+        sheet.rect(x - 54, 6, 108, 42, "muted", "panel", 10, 1.2)
+        sheet.text(x, 24, "“Saturday?", "ink", 13, anchor="middle")
+        sheet.text(x, 41, f"Yours, {who.capitalize()}.”", "ink", 13, anchor="middle")
+        sheet.node(x, 86, who, "proposer", 58)
+    sheet.flow(89, 86, 118)
+    sheet.flow(311, 86, 282)
+    sheet.polygon([(148, 64), (168, 40), (226, 40), (250, 64)], "ink", "paper")
+    sheet.polygon([(126, 64), (274, 64), (274, 90), (126, 90)], "ink", "panel")
+    sheet.line(198, 40, 198, 64, "ink")
+    for x in (156.0, 244.0):
+        sheet.rect(x - 12, 78, 24, 24, "ink", "paper", 12, 2)
     return sheet.figure()
 
 
