@@ -1,6 +1,7 @@
 """The command `paxos`: run a protocol, draw a run."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +13,8 @@ from .drivers import faults
 from .drivers.simulator import PROTOCOLS, World, simulate
 from .figures import activity, render, spacetime, telling, views
 from .figures.theme import Figure
-from .trace import Trace, broken, dumps, loads
+from .outcome import broken
+from .trace import Trace, dumps, loads
 
 DRAWINGS: dict[str, Callable[[Trace], Figure]] = {
     "box": views.box,
@@ -34,6 +36,8 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns 0, 1 for a broken invariant, 2 for a mistake of the caller."""
     options = parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a console of another encoding lacks our arrows
+        sys.stdout.reconfigure(encoding="utf-8")
     try:
         code: int = options.act(options)
         sys.stdout.flush()
@@ -77,7 +81,7 @@ def add_run(run: argparse.ArgumentParser) -> None:
         flag(f"--{what}", type=float, default=0.0, metavar="P", help=meaning + ", 0 to 1")
     flag("--jitter", type=float, default=0.5, metavar="J", help="a message takes 1-J to 1+J")
     flag("--until", type=float, default=200.0, metavar="T", help="stop then, in message delays")
-    flag("--fault", action="append", default=[], metavar="LINE", help="a fault; see below")
+    flag("--fault", dest="faults", action="append", default=[], metavar="LINE", help="see below")
     flag("--trace", metavar="FILE", help="write the trace there; `-`: to the output, and no story")
     run.set_defaults(act=do_run)
 
@@ -94,15 +98,13 @@ def add_draw(draw: argparse.ArgumentParser) -> None:
 
 def do_run(options: argparse.Namespace) -> int:
     """Simulate, then tell or write."""
-    fields = {
-        name: getattr(options, name) for name in vars(options) if name in World.__annotations__
-    }
-    trace = simulate(World(**{**fields, "faults": tuple(options.fault)}))
+    fields = {name: value for name, value in vars(options).items() if hasattr(World, name)}
+    trace = simulate(**fields)
     if options.trace == "-":
         sys.stdout.write(dumps(trace))
     else:
         if options.trace:
-            Path(options.trace).write_text(dumps(trace), encoding="utf-8")
+            write(Path(options.trace), dumps(trace))
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         sys.stdout.write(telling.tell(trace, colour))
     return 1 if broken(trace) else 0
@@ -120,10 +122,19 @@ def do_draw(options: argparse.Namespace) -> int:
             raise ValueError(
                 f"the view {options.view} is a drawing, not a graph: write it to a .svg file"
             )
-        output.write_text(activity.dot([trace], GRAPHS[options.view]), encoding="utf-8")
-        return 0
-    draw(trace, options.view).save(output)
+        write(output, activity.dot([trace], GRAPHS[options.view]))
+    else:
+        write(output, draw(trace, options.view).svg)
     return 0
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file; a complaint names it and says what to do."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        where = f"cannot write {path}: {error.strerror}"
+        raise ValueError(f"{where}. Name a file in a folder that you can write to") from None
 
 
 def draw(trace: Trace, view: str) -> Figure:

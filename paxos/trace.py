@@ -152,113 +152,6 @@ class Trace:
         return f"{ballot.round}.{self.names.get(ballot.proposer, ballot.proposer[:6])}"
 
 
-# What a trace amounts to.
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The instant at which a quorum had voted: record number `index`, and what became chosen."""
-
-    index: int
-    at: int
-    proposal: messages.Accept
-    slot: int | None = None
-    news: Literal["chosen", "chosen again", "CHOSEN TOO"] = "chosen"  # the last: disagreement
-
-
-def slots(trace: Trace) -> list[int | None]:
-    """The slots that were voted on; only None where there is no log."""
-    found = {bare(step.event)[0] for step in trace.steps() if trace.role(step.node) == "acceptor"}
-    return sorted(found, key=lambda slot: -1 if slot is None else slot)
-
-
-def history(trace: Trace, slot: int | None = None) -> static.History:
-    """What the all-seeing eye has seen of one slot."""
-    wishes: list[Any] = []
-    decided: list[messages.Accept] = []
-    for step in trace.steps():
-        for effect in step.effects[: step.done]:
-            if isinstance(effect, messages.Decide) and bare(effect.value)[0] == slot:
-                decided.append(messages.Accept(effect.ballot, bare(effect.value)[1]))
-        wishes += _wishes(step, slot)
-    votes = tuple((who, vote) for _, its, who, vote in _votes(trace) if its == slot)
-    return static.History(trace.header.quorums, tuple(wishes), votes, tuple(decided))
-
-
-def chosen(trace: Trace) -> list[Chosen]:
-    """Every instant at which a proposal became chosen, in order of time."""
-    found: list[Chosen] = []
-    seen: dict[int | None, tuple[tuple[str, messages.Accept], ...]] = {}
-    for index, slot, who, vote in _votes(trace):
-        seen[slot] = (*seen.get(slot, ()), (who, vote))
-        known = [one.proposal for one in found if one.slot == slot]
-        for one in static.chosen(static.History(trace.header.quorums, votes=seen[slot])):
-            if one not in known:
-                at = trace.records[index].at
-                found.append(Chosen(index, at, one, slot, _news(one, known)))
-    return found
-
-
-def _votes(trace: Trace) -> Iterator[tuple[int, int | None, str, messages.Accept]]:
-    """Every vote: (record number, slot, acceptor, vote). It counts once it is saved, said or not."""
-    for index, record in enumerate(trace.records):
-        if isinstance(record, Step):
-            slot, event = bare(record.event)
-            done = record.effects[: record.done]
-            if isinstance(event, messages.Accept) and any(
-                isinstance(e, messages.Save) for e in done
-            ):
-                yield index, slot, record.node, event
-
-
-def _news(
-    one: messages.Accept, known: list[messages.Accept]
-) -> Literal["chosen", "chosen again", "CHOSEN TOO"]:
-    if not known:
-        return "chosen"
-    return "chosen again" if one.value == known[0].value else "CHOSEN TOO"
-
-
-def final(trace: Trace) -> dict[str, Any]:
-    """The state of every node at the end of the run."""
-    return {one.node: one.state for one in trace.records if isinstance(one, Open | Step)}
-
-
-def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:
-    """How a log grew: (time, the longest log any learner has, how much of it every learner has)."""
-    held: dict[str, tuple[Any, ...]] = dict.fromkeys(trace.of("learner"), ())
-    grown: list[tuple[int, tuple[Any, ...], int]] = []
-    for record in trace.records:
-        if isinstance(record, Step) and record.node in held:
-            held[record.node] = log.prefix(record.state)
-            longest, least = max(held.values(), key=len), min(map(len, held.values()))
-            if not grown or grown[-1][1:] != (longest, least):
-                grown.append((record.at, longest, least))
-    return [one for one in grown if one[1]]
-
-
-def broken(trace: Trace) -> list[str]:
-    """The invariants of Paxos that the run breaks; empty for every run of the rules as they are."""
-    return [
-        name if slot is None else f"{name} (slot {slot})"
-        for slot in slots(trace)
-        for name in static.broken(history(trace, slot))
-    ]
-
-
-def delays(trace: Trace) -> dict[int, int]:
-    """For each record number of a step: the longest chain of messages that led to it."""
-    reached: dict[str, int] = {}
-    chain: dict[int, int] = {}
-    found: dict[int, int] = {}
-    for index, record in enumerate(trace.records):
-        if isinstance(record, Step):
-            longest = max(reached.get(record.node, 0), chain.get(record.received or 0, 0))
-            reached[record.node] = found[index] = longest
-            chain.update((one.id, longest + 1) for one in record.sent)
-    return found
-
-
 def kind(message: Any) -> str:
     """The kind of a message, in lower case: `prepare`, also for a Prepare in a slot."""
     return type(bare(message)[1]).__name__.lower()
@@ -270,31 +163,10 @@ def bare(thing: Any) -> tuple[int | None, Any]:
     return (inner.slot, inner.content) if isinstance(inner, messages.InSlot) else (None, inner)
 
 
-def _wishes(step: Step, slot: int | None) -> list[Any]:
-    """What users asked for: the value itself, or the commands that a log's client made of it."""
-    if not isinstance(step.event, messages.Propose):
-        return []
-    return [step.event.value] if slot is None else list(step.state.pending)
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a run took, up to the first decision that a participant knew of."""
-
-    messages: int  # sent by then
-    delays: int  # the longest chain of messages that led there
-    time: float  # in mean message delays, from the start of the run
-
-
-def cost(trace: Trace) -> Cost | None:
-    """The cost of the first decision; None if nobody ever knew of one."""
-    sent, chain = 0, delays(trace)
-    for index, record in enumerate(trace.records):
-        if isinstance(record, Step):
-            sent += len(record.sent)
-            if any(isinstance(one, messages.Decide) for one in record.effects[: record.done]):
-                return Cost(sent, chain[index], record.at / trace.header.tick)
-    return None
+def kept(step: Step) -> bool:
+    """Does the node hold the state of this step? Not if a crash came before it was saved."""
+    done = step.effects[: step.done]
+    return done == step.effects or any(isinstance(effect, messages.Save) for effect in done)
 
 
 # Reading and writing.
@@ -342,8 +214,10 @@ def _check(things: list[Any], known: set[int | str]) -> None:
         raise TraceError(f"not a {FORMAT} file of version {VERSION}: line 1 must be its Header")
     nodes = dict(header.nodes)
     if len(things) == 1:
-        for role in set(nodes.values()) - static.STEPS.keys():
+        for role in sorted(set(nodes.values()) - static.STEPS.keys()):
             raise TraceError(f"no role is called {role!r}; there are {', '.join(static.STEPS)}")
+        if header.protocol not in _STATES:
+            raise TraceError(f"no protocol is called {header.protocol!r}")
         return
     if not isinstance(newest, Record):
         raise TraceError(f"a {type(newest).__name__} is not a record")
@@ -360,18 +234,56 @@ def _check(things: list[Any], known: set[int | str]) -> None:
         raise TraceError(f"node {node!r} was never opened")
     if id is not None and id not in known:
         raise TraceError(f"message {id} was never sent")
+    if isinstance(newest, Open | Step):
+        states = _STATES[header.protocol][nodes[newest.node]]
+        if not _is_state(newest.state, states):
+            raise TraceError(f"{nodes[newest.node]} {newest.node!r} cannot be in this state")
     if isinstance(newest, Step):
-        _check_step(newest, known)
+        _check_step(newest, known, header.protocol == "log")
     named = {one.to for one in getattr(newest, "sent", ())}
-    for name in named.union(*getattr(newest, "groups", ())) - nodes.keys():
+    for name in sorted(named.union(*getattr(newest, "groups", ())) - nodes.keys()):
         raise TraceError(f"no node is called {name!r}; there are {', '.join(nodes)}")
 
 
-def _check_step(step: Step, known: set[int | str]) -> None:
+# The kind of state of each role, and for a log the kind of state in each slot.
+_STATES: dict[str, dict[str, tuple[type, ...]]] = {
+    "static": {
+        "proposer": (proposer.Proposer,),
+        "acceptor": (acceptor.Acceptor,),
+        "learner": (learner.Learner,),
+    },
+    "log": {
+        "proposer": (log.Writer,),
+        "acceptor": (log.Slots, acceptor.Acceptor),
+        "learner": (log.Slots, learner.Learner),
+    },
+}
+
+
+def _is_state(state: Any, kinds: tuple[type, ...]) -> bool:
+    """Is it a state of this kind; are, in a log, the states in its slots?"""
+    if isinstance(state, log.Writer):
+        state, kinds = state.proposers, (log.Writer, proposer.Proposer)
+    elif not isinstance(state, kinds[0]):
+        return False
+    inner = (state.fresh, *(one for _, one in state.used)) if isinstance(state, log.Slots) else ()
+    return all(isinstance(one, kinds[-1]) for one in inner)
+
+
+def _check_step(step: Step, known: set[int | str], slotted: bool) -> None:
     if not isinstance(step.event, Event):
         raise TraceError(f"Step.event cannot be {str(step.event)[:60]!r}")
     if not 0 <= step.done <= len(step.effects):
         raise TraceError(f"{step.done} effects done of {len(step.effects)}")
+    said = [one.message for one in step.sent]
+    said += [one.message for one in step.effects if isinstance(one, messages.Send)]
+    heard = getattr(step.event, "message", step.event)
+    said += [heard] if isinstance(heard, messages.Message) else []
+    for message in said:
+        slot, content = bare(message)
+        plain = isinstance(content, messages.Message) and not isinstance(content, messages.InSlot)
+        if not plain or (slot is not None) != slotted:
+            raise TraceError(f"no message is {str(message)[:60]!r}")
     for one in step.sent:
         if one.id in known:
             raise TraceError(f"message {one.id} is sent twice")

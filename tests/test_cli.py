@@ -30,7 +30,7 @@ def test_a_run_ends_with_what_was_chosen_and_what_it_cost(capsys):
     code, out, err = call(capsys, "run", "static")
     assert code == 0 and err == ""
     assert (
-        "chosen: Ben in 1.ben, at 4.30, after a chain of 3 messages\nmessages: 63 sent, 0 lost"
+        "chosen: Ben in 1.ben, at 4.49, after a chain of 3 messages\nmessages: 63 sent, 0 lost"
         in out
     )
 

@@ -8,7 +8,8 @@ import pytest
 from paxos.drivers import faults
 from paxos.drivers.faults import FaultError, parse
 from paxos.drivers.simulator import simulate
-from paxos.trace import Crash, Cut, Heal, Lost, Open, chosen, delays
+from paxos.outcome import chosen, delays
+from paxos.trace import Crash, Cut, Heal, Lost, Open
 
 NODES = ("ann", "ben", "n1", "n2", "n3", "l1")
 
@@ -172,3 +173,54 @@ def test_a_line_that_is_no_fault_is_refused_with_the_reason(line, reason):
 def test_who_never_saves_cannot_crash_after_a_save(node):
     with pytest.raises(ValueError, match="only acceptors do"):
         run(f"crash {node} after save 1")
+
+
+def test_what_is_dropped_never_arrives_even_if_it_was_doubled():
+    trace = run("drop accept", duplicate=1.0, until=30)
+    assert not chosen(trace) and not arrived(trace, "Accept")
+    assert not arrived(run(loss=1.0, duplicate=1.0, until=30), "Prepare")
+
+
+def test_a_lost_message_leaves_every_other_as_it_was():
+    def took(trace):
+        when = {one.id: step.at for step in trace.steps() for one in step.sent}
+        return {
+            (s.node, type(s.event).__name__): s.at - when[s.received]
+            for s in trace.steps()
+            if s.received and s.at < 2000
+        }
+
+    plain, lossy = took(run(jitter=0.9)), took(run("drop prepare 1 to n1", jitter=0.9))
+    assert lossy.items() < plain.items()
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        (("crash n1 at 4 for 10", "crash n1 at 6"), "one crash of n1 at a time"),
+        (("crash n1 at 4", "crash n1 at 60 for 1"), "one crash of n1 at a time"),
+        (("drop accept from n1",), "n1 never sends that; proposers do"),
+        (("delay promise from ann by 2",), "ann never sends that; acceptors do"),
+    ],
+)
+def test_a_script_that_cannot_come_true_is_refused(script, says):
+    with pytest.raises(FaultError, match=says):
+        run(*script)
+
+
+def test_saves_are_counted_as_they_are_made():
+    for seed in range(60):
+        trace = run("crash n1 after save 2 for 1", seed=seed, crash=0.2, until=40)
+        saves = 0
+        for record in trace.records:
+            if isinstance(record, Crash) and record.node == "n1" and saves == 2:
+                break
+            if getattr(record, "node", "") == "n1" and not isinstance(record, Crash | Open):
+                done = record.effects[: record.done]
+                saves += sum(type(effect).__name__ == "Save" for effect in done)
+                assert saves < 3, f"seed {seed} has a third save before the crash"
+
+
+def test_the_network_goes_on_splitting_while_a_wish_is_still_to_come():
+    trace = run(wishes=[(30, "ann", "Ann")], partition=1.0, until=29)
+    assert len(records(trace, Cut)) > 2

@@ -2,16 +2,21 @@
 
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fontTools.ttLib import TTFont
+from worlds import STORMS
 
 from paxos import trace
 from paxos.drivers.simulator import simulate
 from paxos.figures import spacetime, theme, views
 from paxos.figures.__main__ import FIGURES
 from paxos.figures.theme import COLOURS, KINDS, Drawing, text_width
+from paxos.outcome import chosen, history
+from paxos.protocol.acceptor import Acceptor
 
 ROOT = Path(__file__).parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -174,3 +179,91 @@ def test_the_phases_say_why_a_ballot_chose_nothing():
     assert ends[1][:3] == ("1.ben", "Ben", True)
     lost = simulate(proposers=1, faults=["drop accept from ann"], until=10)
     assert views.attempts(lost)[0].end == "all accepts lost"
+
+
+# What happened is in the figure, and nothing else is.
+
+
+def drawn(figure, tag, *names) -> list[ET.Element]:
+    """The shapes of a kind that have all of these classes."""
+    shapes = ET.fromstring(figure.svg).iter(SVG + tag)
+    return [
+        one for one in shapes if {f"px-{name}" for name in names} <= set(one.get("class").split())
+    ]
+
+
+def crosses(figure) -> int:
+    solid = [one for one in drawn(figure, "line", "s-refused") if not one.get("stroke-dasharray")]
+    return len(solid) // 2
+
+
+def arrows(figure) -> int:
+    heads = drawn(figure, "polygon")
+    return sum(one.get("class") in {f"px-f-{kind}" for kind in KINDS} for one in heads)
+
+
+FAULTY = {
+    f"{name} {seed}": {**storm, "seed": seed, "until": 60.0}
+    for name, storm in STORMS.items()
+    for seed in range(5)
+}
+
+
+@pytest.mark.parametrize("world", FAULTY)
+def test_each_loss_crash_arrival_and_split_is_drawn_once(world):
+    run = simulate(**FAULTY[world])
+    figure = spacetime.draw(run)
+    of = Counter(type(record) for record in run.records)
+    in_legend = bool(of[trace.Lost])
+    assert crosses(figure) == of[trace.Lost] + of[trace.Crash] + in_legend
+    assert arrows(figure) == sum(step.received is not None for step in run.steps())
+    down = [one for one in drawn(figure, "line", "s-lost") if one.get("stroke-dasharray") == "1 5"]
+    assert len(down) == of[trace.Crash]
+    lanes = 52 * (len(run.header.nodes) - 1) + 40
+    shades = [one for one in drawn(figure, "rect", "f-panel") if float(one.get("width")) == lanes]
+    assert len(shades) == of[trace.Cut]
+
+
+def test_a_node_that_is_down_from_the_start_and_a_split_without_end_are_drawn():
+    run = simulate(faults=["crash n1 at 0", "cut ann | n2 n3 from 0 to 300"], until=20)
+    figure = spacetime.draw(run)
+    assert any(one.get("stroke-dasharray") == "1 5" for one in drawn(figure, "line", "s-lost"))
+    assert any(float(one.get("width")) > 300 for one in drawn(figure, "rect", "f-panel"))
+
+
+@pytest.mark.parametrize("world", FAULTY)
+def test_an_acceptor_is_never_shown_to_hold_what_it_did_not_save(world):
+    run = simulate(**FAULTY[world])
+    shown = [one for one in spacetime.memory(run) if one.voted]
+    saved = [vote for _, vote in history(run).votes]
+    changes = [step for step in run.steps() if run.role(step.node) == "acceptor"]
+    assert len(shown) <= len(saved) <= len(changes)
+    assert {one.words for one in shown} == {f"{run.short(v.ballot)} {v.value}" for v in saved}
+    assert not any(one.words == "forgot" for one in spacetime.memory(run))
+
+
+def test_an_acceptor_that_forgets_is_shown_to_forget():
+    run = simulate(proposers=1, faults=["crash n1 at 5 for 2"])
+    amnesia = [
+        replace(one, state=Acceptor()) if isinstance(one, trace.Open) else one
+        for one in run.records
+    ]
+    held = spacetime.memory(trace.Trace(run.header, tuple(amnesia)))
+    assert [one.words for one in held if one.node == "n1"][-1] == "forgot"
+
+
+def test_the_four_steps_show_what_was_lost():
+    run = simulate(proposers=1, faults=["drop prepare 1 to n2", "drop accepted 1 to l1"])
+    figure = views.steps(run)
+    assert crosses(figure) == 2 and chosen(run)[0].proposal.value == "Ann"
+    alone = simulate(proposers=1, acceptors=1, faults=["crash n1 after save 2"])
+    assert ">nobody heard it<" in views.steps(alone).svg
+
+
+def test_the_phases_tell_a_lost_question_from_lost_answers():
+    def end(*faults):
+        return views.attempts(simulate(proposers=1, faults=faults))[0].end
+
+    assert end("drop promise 1 to ann", "drop promise 2 to ann") == "too few answers"
+    assert end(*(f"drop prepare 1 to n{n}" for n in (1, 2, 3))) == "all prepares lost"
+    assert end(*(f"drop accept 1 to n{n}" for n in (1, 2, 3))) == "all accepts lost"

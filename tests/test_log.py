@@ -6,6 +6,7 @@ import pytest
 from worlds import A1, B1, of, runs
 
 from paxos.drivers.simulator import simulate
+from paxos.outcome import broken, chosen
 from paxos.protocol import acceptor, log, proposer
 from paxos.protocol.log import Command, Slots, Writer, in_slots, prefix, start, step, unwrap, wrap
 from paxos.protocol.machine import run as board
@@ -24,7 +25,6 @@ from paxos.protocol.messages import (
     Wait,
 )
 from paxos.protocol.quorum import majority
-from paxos.trace import broken, chosen
 
 ALONE = majority(1)
 OPEN = start("proposer", "ann", ALONE)

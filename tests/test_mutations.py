@@ -71,7 +71,9 @@ def loaded(mutant):
     finder = Finder(mutant)
     sys.meta_path.insert(0, finder)
     try:
-        yield (importlib.import_module(f"paxos.{name}") for name in ("drivers.simulator", "trace"))
+        yield (
+            importlib.import_module(f"paxos.{name}") for name in ("drivers.simulator", "outcome")
+        )
     finally:
         sys.meta_path.remove(finder)
         for name in [name for name in sys.modules if name.split(".")[0] == "paxos"]:
@@ -81,9 +83,9 @@ def loaded(mutant):
 
 def hunt(mutant):
     """The first seed whose run breaks the invariant, or None."""
-    with loaded(mutant) as (simulator, trace):
+    with loaded(mutant) as (simulator, outcome):
         for seed in range(SEEDS):
-            if mutant.breaks in trace.broken(simulator.simulate(seed=seed, **mutant.world)):
+            if mutant.breaks in outcome.broken(simulator.simulate(seed=seed, **mutant.world)):
                 return seed
     return None
 
@@ -163,7 +165,7 @@ def test_with_every_rule_the_same_hunts_find_nothing():
     worlds = [
         one.world for name, one in MUTANTS.items() if name != "quorums that can miss each other"
     ]
-    with loaded(wrong("protocol.acceptor")) as (simulator, trace):
+    with loaded(wrong("protocol.acceptor")) as (simulator, outcome):
         for world in worlds:
             for seed in range(30):
-                assert trace.broken(simulator.simulate(seed=seed, **world)) == []
+                assert outcome.broken(simulator.simulate(seed=seed, **world)) == []

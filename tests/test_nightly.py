@@ -3,7 +3,7 @@
 import pytest
 from worlds import STORMS
 
-from paxos import trace
+from paxos import outcome, trace
 from paxos.drivers.simulator import simulate
 from paxos.figures import spacetime, views
 
@@ -17,8 +17,8 @@ def test_nothing_breaks_in_thousands_of_worlds(storm, protocol):
     decided = 0
     for seed in range(10_000, 10_000 + EACH):
         run = simulate(protocol=protocol, seed=seed, **STORMS[storm])
-        assert trace.broken(run) == [], f"seed {seed}"
-        decided += bool(trace.chosen(run))
+        assert outcome.broken(run) == [], f"seed {seed}"
+        decided += bool(outcome.chosen(run))
     assert decided > 0.9 * EACH
 
 

@@ -10,6 +10,7 @@ from itertools import combinations, product
 from worlds import A1, A2, B1, B2, befores, happened, of, runs
 
 from paxos.drivers.simulator import simulate
+from paxos.outcome import chosen, history
 from paxos.protocol import acceptor
 from paxos.protocol.acceptor import Acceptor
 from paxos.protocol.log import prefix
@@ -26,7 +27,6 @@ from paxos.protocol.messages import (
     Save,
     Send,
 )
-from paxos.trace import chosen, history
 
 BALLOTS = (A1, B1, A2, B2)
 REQUESTS = [Prepare(b) for b in BALLOTS] + [Accept(b, b.proposer) for b in BALLOTS]

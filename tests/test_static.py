@@ -3,13 +3,13 @@
 import pytest
 from worlds import A1, A2, B1, B2, befores, of, runs
 
+from paxos.outcome import broken as broken_in
+from paxos.outcome import chosen as chosen_in
 from paxos.protocol import acceptor, learner, proposer
 from paxos.protocol.acceptor import Acceptor
 from paxos.protocol.messages import Accept
 from paxos.protocol.quorum import Flexible, majority
 from paxos.protocol.static import History, broken, chosen, promise_kept, start
-from paxos.trace import broken as broken_in
-from paxos.trace import chosen as chosen_in
 
 THREE = majority(3)
 ANN, BEN = Accept(A1, "Ann"), Accept(B1, "Ben")

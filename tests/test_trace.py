@@ -2,16 +2,21 @@
 
 import json
 from functools import cache
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import A1, B1, befores, runs
 
+from paxos import outcome
 from paxos import trace as traces
 from paxos.drivers.simulator import PROTOCOLS, simulate
+from paxos.figures import spacetime, views
+from paxos.figures.telling import tell
+from paxos.outcome import broken, chosen, cost, delays, history, slots
 from paxos.protocol.messages import Accept
-from paxos.trace import TraceError, broken, chosen, cost, delays, dumps, history, loads, slots
+from paxos.trace import TraceError, dumps, loads
 
 chances = st.sampled_from([0.0, 0.1, 0.4])
 worlds = st.fixed_dictionaries(
@@ -83,6 +88,18 @@ def run():
 
 def lines():
     return dumps(run()).splitlines()
+
+
+@cache
+def rich(protocol):
+    """A run in which everything happens: every kind of record, and a decision that is heard of."""
+    kinds = set(get_args(traces.Record))
+    for seed in range(1000):
+        one = simulate(protocol=protocol, seed=seed, crash=0.03, partition=0.3, loss=0.1, until=30)
+        heard = any(step.effects for step in one.steps() if one.role(step.node) == "learner")
+        if heard and {type(record) for record in one.records} == kinds:
+            return dumps(one).splitlines()
+    raise AssertionError("no such run")
 
 
 def damaged(number, change):
@@ -220,24 +237,28 @@ def reads_or_refuses(text):
         assert str(error)
         return
     assert loads(dumps(trace)) == trace or "NaN" in text
-    for ask in (slots, chosen, broken, delays, cost, traces.logs):
+    for ask in (slots, chosen, broken, delays, cost, outcome.logs, tell, spacetime.draw):
         ask(trace)
+    for view in (views.log,) if trace.header.protocol == "log" else (views.box, views.phases):
+        view(trace)
 
 
-@given(st.data())
-@settings(max_examples=300)
-def test_whatever_stands_in_a_field_the_file_is_read_or_refused(data):
-    number = data.draw(st.integers(0, len(lines()) - 1))
-    line = json.loads(lines()[number])
+@given(st.data(), st.sampled_from(["static", "log"]))
+@settings(max_examples=400, deadline=None)
+def test_whatever_stands_in_a_field_the_file_is_read_or_refused(data, protocol):
+    good = rich(protocol)
+    number = data.draw(st.integers(0, len(good) - 1))
+    line = json.loads(good[number])
     path = data.draw(st.sampled_from(list(places(line))))
     bad = json.dumps(replaced(line, path, data.draw(junk)))
-    reads_or_refuses("\n".join([*lines()[:number], bad, *lines()[number + 1 :]]))
+    reads_or_refuses("\n".join([*good[:number], bad, *good[number + 1 :]]))
 
 
-@given(st.integers(0, len(dumps(run()))), st.integers(0, 30), st.text(max_size=8))
-@settings(max_examples=200)
-def test_wherever_the_text_is_damaged_the_file_is_read_or_refused(start, length, new):
-    text = dumps(run())
+@given(st.data(), st.integers(0, 30), st.text(max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_wherever_the_text_is_damaged_the_file_is_read_or_refused(data, length, new):
+    text = "\n".join(rich("static"))
+    start = data.draw(st.integers(0, len(text)))
     reads_or_refuses(text[:start] + new + text[start + length :])
 
 

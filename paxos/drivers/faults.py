@@ -11,12 +11,19 @@
 Times are in mean message delays; a number counts the messages that fit the line, from 1.
 """
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-KINDS = ("prepare", "promise", "accept", "accepted", "refused")
+SENDS = {
+    "prepare": "proposer",
+    "promise": "acceptor",
+    "accept": "proposer",
+    "accepted": "acceptor",
+    "refused": "acceptor",
+}
 
 
 class FaultError(ValueError):
@@ -75,13 +82,23 @@ _CRASH_SAVE = re.compile(rf"crash (\S+) after save (\d+)(?: for {_NUMBER})?")
 _CUT = re.compile(rf"cut (.+?) from {_NUMBER} to {_NUMBER}")
 
 
-def script(lines: Iterable[str], nodes: Iterable[str]) -> list[Fault]:
-    """Read a whole script. Raises FaultError for a line that cannot be read or cannot be kept."""
-    faults = [parse(line, nodes) for line in lines]
-    cuts = sorted((one.start, one.end) for one in faults if isinstance(one, CutBetween))
-    for (_, end), (start, _) in pairwise(cuts):
-        if start < end:
-            raise FaultError(f"one cut at a time: the next begins at {start}, before {end}")
+def script(lines: Iterable[str], roles: Mapping[str, Sequence[str]]) -> list[Fault]:
+    """Read a whole script. Raises FaultError for a line that cannot be read or cannot come true."""
+    faults = [parse(line, [name for names in roles.values() for name in names]) for line in lines]
+    for line, fault in zip(lines, faults, strict=True):
+        match fault:
+            case CrashAfterSave(node) if node not in roles["acceptor"]:
+                raise FaultError(f"{line!r}: {node} never saves anything; only acceptors do")
+            case OnMessage(kind=kind, sender=str(sender)) if sender not in roles[SENDS[kind]]:
+                raise FaultError(f"{line!r}: {sender} never sends that; {SENDS[kind]}s do")
+    spans = [("cut", one.start, one.end) for one in faults if isinstance(one, CutBetween)]
+    for one in faults:
+        if isinstance(one, CrashAt):
+            end = one.at + (math.inf if one.lasts is None else one.lasts)
+            spans.append((f"crash of {one.node}", one.at, end))
+    for (what, _, end), (other, start, _) in pairwise(sorted(spans)):
+        if what == other and start < end:
+            raise FaultError(f"one {what} at a time: the next begins at {start}, before {end}")
     return faults
 
 
@@ -95,8 +112,8 @@ def parse(line: str, nodes: Iterable[str]) -> Fault:
         )
     match fault:
         case OnMessage(act, kind, nth, _, _, by):
-            if kind not in KINDS:
-                raise FaultError(f"{line!r}: no message is a {kind!r}; use {', '.join(KINDS)}")
+            if kind not in SENDS:
+                raise FaultError(f"{line!r}: no message is a {kind!r}; use {', '.join(SENDS)}")
             if (act == "delay") != (by > 0) or nth == 0:
                 raise FaultError(f"{line!r}: `delay` needs `by TIME`, others do not; count from 1")
             named = [name for name in (fault.to, fault.sender) if name]

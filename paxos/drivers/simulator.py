@@ -93,19 +93,18 @@ class Simulation:
         self.quorums = quorums(world)
         self.roles = names(world)
         self.nodes = {name: Node(name, role) for role in self.roles for name in self.roles[role]}
-        self.faults = script(world.faults, self.nodes)
-        for fault in self.faults:
-            if isinstance(fault, CrashAfterSave) and fault.node not in self.roles["acceptor"]:
-                raise ValueError(f"{fault.node} never saves anything; only acceptors do.")
+        self.faults = script(world.faults, self.roles)
+        self.streams: dict[str, Random] = {}
         self.records: list[Record] = []
         self.agenda: list[tuple[int, int, Callable[[], None]]] = []
         self.number, self.ids, self.fitting = count(), count(1), Counter[int]()
         self.senders: dict[int, str] = {}
 
     def chance(self, purpose: str) -> Random:
-        """A stream of chance for one purpose, so that more loss does not change every latency."""
-        streams: dict[str, Random] = self.__dict__.setdefault("streams", {})
-        return streams.setdefault(purpose, Random(f"{self.world.seed}/{purpose}"))
+        """A stream of chance for one purpose, so that more of one does not change the others."""
+        if purpose not in self.streams:
+            self.streams[purpose] = Random(f"{self.world.seed}/{purpose}")
+        return self.streams[purpose]
 
     def at(self, time: int, act: Callable[[], None]) -> None:
         heapq.heappush(self.agenda, (time, next(self.number), act))
@@ -160,16 +159,13 @@ class Simulation:
 
     def step(self, node: Node, event: Any, received: int | None = None) -> None:
         """Let the rules decide, then carry out the effects, in order, up to a crash."""
-        state, effects = self.rules.STEPS[node.role](node.state, event)
-        node.state, sent, done = state, list[Sent](), 0
+        node.state, effects = self.rules.STEPS[node.role](node.state, event)
         crash = self.crash_point(node, effects)
-        record = len(self.records)
-        self.records.append(Heal(0))  # kept free for this step: what it causes comes after it
-        for effect in effects[: crash[0] if crash else None]:
+        done, sent = crash[0] if crash else len(effects), list[Sent]()
+        for effect in effects[:done]:
             self.carry_out(node, effect, sent, received)
-            done += 1
-        step = Step(self.now, node.name, event, state, effects, done, tuple(sent), received)
-        self.records[record] = step
+        what = (event, node.state, effects, done, tuple(sent), received)
+        self.records.append(Step(self.now, node.name, *what))
         if crash:
             self.crash(node, crash[1])
 
@@ -177,13 +173,9 @@ class Simulation:
         """After how many effects this step is cut short, and for how long the node is down."""
         for done, effect in enumerate(effects, 1):
             if isinstance(effect, Save):
-                node.saves += 1
                 for fault in self.faults:
                     match fault:
-                        case CrashAfterSave(name, nth, lasts) if (name, nth) == (
-                            node.name,
-                            node.saves,
-                        ):
+                        case CrashAfterSave(node.name, nth, lasts) if nth == node.saves + 1:
                             return done, lasts
         dice = self.chance("crash")
         if effects and dice.random() < self.world.crash:
@@ -193,7 +185,7 @@ class Simulation:
     def carry_out(self, node: Node, effect: Any, sent: list[Sent], received: int | None) -> None:
         match effect:
             case Save(state):
-                node.saved = state
+                node.saved, node.saves = state, node.saves + 1
             case Send(to, message):
                 back = [self.senders[received]] if received is not None else []
                 for name in back if to == "sender" else self.roles[to.removesuffix("s")]:
@@ -228,22 +220,26 @@ class Simulation:
     # What happens to a message.
 
     def post(self, sender: str, one: Sent) -> None:
-        """Send one message on its way: once, twice or not at all."""
-        dice, copies, late = self.chance("network"), 1, 0.0
-        lost, twice = dice.random() < self.world.loss, dice.random() < self.world.duplicate
+        """Send one message on its way: once, twice or not at all.
+
+        Each link has its own chance, and each message takes four numbers of it: what is lost on
+        one link leaves every other message as it was.
+        """
+        dice, late = self.chance(f"link {sender} {one.to}"), 0.0
+        loss, duplicate, *spreads = (dice.random() for _ in range(4))
+        lost, twice = loss < self.world.loss, duplicate < self.world.duplicate
         for number, fault in enumerate(self.faults):
             if isinstance(fault, OnMessage) and fits(fault, sender, one):
                 self.fitting[number] += 1
                 if fault.nth in (None, self.fitting[number]):
                     lost, twice = lost or fault.act == "drop", twice or fault.act == "duplicate"
                     late += fault.by
-        copies += twice
         if lost:
-            copies -= 1
             self.at(self.now + TICK // 2, lambda: self.lose(one.id, "lost"))
-        for _ in range(copies):
-            spread = (2 * dice.random() - 1) * self.world.jitter
-            self.at(self.now + ticks(1 + spread + late), lambda: self.deliver(sender, one))
+            return
+        for spread in spreads[: 1 + twice]:
+            takes = 1 + (2 * spread - 1) * self.world.jitter + late
+            self.at(self.now + ticks(takes), lambda: self.deliver(sender, one))
 
     def lose(self, id: int, why: Literal["lost", "cut off", "node down"]) -> None:
         self.records.append(Lost(self.now, id, why))
@@ -285,7 +281,8 @@ class Simulation:
             if left and right:
                 self.split((tuple(left), tuple(right)))
                 self.at(self.now + ticks(1 + 7 * dice.random()), partial(self.heal, self.cut))
-        if any(node.wishes for node in self.nodes.values()):
+        to_come = self.now < max(ticks(time) for time, _, _ in wishes(self.world))
+        if to_come or any(node.wishes for node in self.nodes.values()):
             self.at(self.now + TICK, self.weather)
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..outcome import chosen
 from ..protocol.acceptor import Acceptor
 from ..protocol.messages import Accept, Decide, Prepare, Propose, Send, Timeout
-from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, chosen, kind
+from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, kept, kind
 from .theme import KINDS, Drawing, Figure, fit, text_width, wrap
 
 SCALE, GAP = 44.0, 1.4  # px for one message delay; a longer silence is cut to this many delays
@@ -55,7 +56,7 @@ def draw(trace: Trace) -> Figure:
     sheet = Drawing(
         width, bottom + 40, f"A run of {trace.header.protocol} Paxos in time", desc + "."
     )
-    silence(sheet, trace, x, y)
+    silence(sheet, trace, x, y, bottom)
     lifelines(sheet, trace, x, y, bottom)
     for one in chosen(trace):
         sheet.line(
@@ -121,9 +122,11 @@ def memory(trace: Trace) -> Iterator[Held]:
         if not isinstance(record, Step | Open) or trace.role(record.node) != "acceptor":
             continue
         old, now = before.get(record.node), record.state
+        if now == old or (isinstance(record, Step) and not kept(record)):
+            continue
         before[record.node] = now
-        if isinstance(record, Open) or now == old:
-            if isinstance(record, Open) and old is not None and old != now:
+        if isinstance(record, Open):
+            if old is not None:  # no acceptor that saves ever does
                 yield Held(record.at, record.node, "forgot", False)
             continue
         slot, request = bare(record.event)
@@ -187,8 +190,8 @@ def lifelines(
     """A line for each node, dotted while the node is down."""
     for name in x:
         since, up = TOP - 13.0, True
-        for record in trace.records:
-            if isinstance(record, Crash | Open) and record.node == name and record.at > 0:
+        for record in trace.records[len(trace.header.nodes) :]:
+            if isinstance(record, Crash | Open) and record.node == name:
                 sheet.line(x[name], since, x[name], y[record.at], *_life(up))
                 if isinstance(record, Crash):
                     sheet.cross(x[name], y[record.at])
@@ -200,16 +203,16 @@ def _life(up: bool) -> tuple[str, float, str]:
     return ("muted", 1.2, "") if up else ("lost", 1.2, "1 5")
 
 
-def silence(sheet: Drawing, trace: Trace, x: dict[str, float], y: dict[int, float]) -> None:
+def silence(
+    sheet: Drawing, trace: Trace, x: dict[str, float], y: dict[int, float], bottom: float
+) -> None:
     """A shade while the network is split."""
-    since: float | None = None
-    for record in trace.records:
-        if isinstance(record, Cut):
-            since = y[record.at]
-        elif isinstance(record, Heal) and since is not None:
-            left, right = min(x.values()) - 20, max(x.values()) + 20
-            sheet.rect(left, since, right - left, y[record.at] - since, None, "panel")
-            since = None
+    left, right = min(x.values()) - 20, max(x.values()) + 20
+    changes = [record for record in trace.records if isinstance(record, Cut | Heal)]
+    for change, after in pairwise([*changes, None]):
+        if isinstance(change, Cut):
+            end = y[after.at] if after else bottom
+            sheet.rect(left, y[change.at], right - left, end - y[change.at], None, "panel")
 
 
 def messages(

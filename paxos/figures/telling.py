@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..outcome import broken, chosen, delays
 from ..protocol.messages import (
     Accept,
     Accepted,
@@ -14,7 +15,7 @@ from ..protocol.messages import (
     Refused,
     Save,
 )
-from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, broken, chosen, delays, kind
+from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, kind
 
 # 256-colour codes near the palette of the figures, readable on black and on white.
 COLOURS = {"prepare": 32, "promise": 30, "accept": 166, "accepted": 134, "refused": 161}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..outcome import chosen, logs
 from ..protocol.ballot import Ballot
 from ..protocol.messages import (
     Accept,
@@ -20,7 +21,7 @@ from ..protocol.messages import (
     Timeout,
 )
 from ..protocol.proposer import Proposer
-from ..trace import Lost, Trace, bare, chosen, kind, logs
+from ..trace import Trace, bare, kind
 from .theme import KINDS, Drawing, Figure, fit, text_width
 
 
@@ -45,33 +46,34 @@ def attempts(trace: Trace) -> list[Attempt]:
         if trace.role(step.node) != "proposer":
             continue
         p: Proposer = step.state
+        name, end = "", ""
+        match step.event:
+            case Answer(_, Refused(ballot, rival)) if p.phase == "wait" and step.effects:
+                name, end = trace.short(ballot), f"{trace.short(rival)} is ahead"
+            case Timeout(Ballot() as ballot):
+                name, end = trace.short(ballot), silence(trace, step.node, ballot)
+        if name in found and found[name].end == "under way":
+            found[name] = replace(found[name], end=end)
         for effect in step.effects[: step.done]:
             match effect:
                 case Send("acceptors", Prepare(ballot)):
                     name = trace.short(ballot)
                     found[name] = Attempt(step.at, step.node, str(p.wish), name)
-                case Send("acceptors", Accept(ballot, value)):
+                case Send("acceptors", Accept(ballot, value)) if trace.short(ballot) in found:
                     name = trace.short(ballot)
                     found[name] = replace(found[name], asked=str(value))
-        match step.event:
-            case Answer(_, Refused(ballot, rival)) if p.phase == "wait" and step.effects:
-                end = f"{trace.short(rival)} is ahead"
-                found[trace.short(ballot)] = replace(found[trace.short(ballot)], end=end)
-            case Timeout(Ballot() as ballot) if found[trace.short(ballot)].end == "under way":
-                name = trace.short(ballot)
-                found[name] = replace(found[name], end=silence(trace, step.node, name))
     return [replace(one, chosen=one.ballot in winners) for one in found.values()]
 
 
-def silence(trace: Trace, node: str, ballot: str) -> str:
+def silence(trace: Trace, node: str, ballot: Ballot) -> str:
     """Why too few answered: was the question lost, or the answers?"""
-    lost = {record.id for record in trace.records if isinstance(record, Lost)}
     own = (step for step in trace.steps() if step.node == node)
     sent = [(one.id, bare(one.message)[1]) for step in own for one in step.sent]
-    mine = [(id, what) for id, what in sent if trace.short(what.ballot) == ballot]
+    mine = [(id, what) for id, what in sent if what.ballot == ballot]
     last = "accept" if any(isinstance(what, Accept) for _, what in mine) else "prepare"
-    asked = [id for id, what in mine if kind(what) == last]
-    return f"all {last}s lost" if lost.issuperset(asked) else "too few answers"
+    asked = {id for id, what in mine if kind(what) == last}
+    arrived = {step.received for step in trace.steps()}
+    return "too few answers" if asked & arrived else f"all {last}s lost"
 
 
 def box(trace: Trace) -> Figure:
@@ -148,7 +150,7 @@ def log(trace: Trace, moments: int = 4) -> Figure:
         sheet.text(76, y + 22, f"at {at / trace.header.tick:.1f}", "muted", 12, anchor="end")
         for slot, entry in enumerate(entries):
             words = fit(str(getattr(entry, "text", entry)), wide - 12, 12)
-            gone = slot < everywhere and row == len(shown) - 1 and slot < len(entries) - 1
+            gone = slot < everywhere and row == len(shown) - 1
             look = ("line", None, 3, 1.2, "3 3") if gone else ("ink", "panel", 3, 1.4, "")
             sheet.rect(84 + wide * slot + 2, y, wide - 4, 34, *look)
             colour = "muted" if gone else "ink"
@@ -220,9 +222,9 @@ def through(sheet: Drawing, left: float, y: float, ask: str, answer: str, words:
 
 def stopped(sheet: Drawing, left: float, y: float, ask: str, why: str, words: str = "") -> None:
     """A phase that ended without a quorum: refused, or without enough answers."""
-    refused, waits = why.endswith("ahead"), why == "under way"
-    far = left + (WIDE - 12 if refused else WIDE * 0.62)
-    line = sheet.message(left + 12, y - 4, far, y - 4, ask, lost=not (refused or waits))
+    refused, lost = why.endswith("ahead"), why.startswith("all ")
+    far = left + (WIDE * 0.62 if lost else WIDE - 12)
+    line = sheet.message(left + 12, y - 4, far, y - 4, ask, lost=lost)
     if words:
         sheet.text(
             left + WIDE / 2,
@@ -235,17 +237,21 @@ def stopped(sheet: Drawing, left: float, y: float, ask: str, why: str, words: st
         )
     if refused:
         sheet.message(left + WIDE - 12, y + 4, left + 12, y + 4, "refused")
-    colour = "muted" if waits else "refused"
+    elif why == "too few answers":
+        answer = {"prepare": "promise", "accept": "accepted"}[ask]
+        sheet.message(left + WIDE - 12, y + 4, left + WIDE * 0.38, y + 4, answer, lost=True)
+    colour = "muted" if why == "under way" else "refused"
     sheet.text(left + WIDE / 2, y + 19, fit(why, WIDE - 24, 12), colour, 12, anchor="middle")
 
 
 @dataclass(frozen=True)
 class Sending:
-    """One message of the ballot that won."""
+    """One message of the ballot that won, and whether it arrived."""
 
     sender: str
     to: str
     message: Any
+    arrived: bool
 
 
 def steps(trace: Trace) -> Figure:
@@ -254,8 +260,9 @@ def steps(trace: Trace) -> Figure:
     if not won:
         raise ValueError("nothing was chosen in this run, so there are no four steps to show")
     ballot = won[0].proposal.ballot
+    arrived = {step.received for step in trace.steps()}
     sent = [
-        Sending(step.node, one.to, one.message)
+        Sending(step.node, one.to, one.message, one.id in arrived)
         for step in trace.steps()
         for one in step.sent
         if bare(one.message)[1].ballot == ballot
@@ -299,10 +306,13 @@ def panel(
     for one in sent:
         (x1, y1), (x2, y2) = places[one.sender], places[one.to]
         side = 34 if x1 < x2 else -34
-        sheet.message(x1 + side, y1, x2 - side, y2, step)
+        far = 1.0 if one.arrived else 0.6
+        x1, x2 = x1 + side, x2 - side
+        end = (x1 + (x2 - x1) * far, y1 + (y2 - y1) * far)
+        sheet.message(x1, y1, *end, step, lost=not one.arrived)
     for name, (x, y) in places.items():
         sheet.node(x, y, name, trace.role(name), 48)
-    words = content(trace, [bare(one.message)[1] for one in sent])
+    words = content(trace, [bare(one.message)[1] for one in sent if one.arrived])
     sheet.text(left + 174, top + 186, fit(words, 336, 12.5, "bold"), step, 12.5, "bold", "middle")
 
 
@@ -315,8 +325,10 @@ def column(
 
 
 def content(trace: Trace, messages: Sequence[Any]) -> str:
-    """What the messages of a step say."""
-    match messages[0]:
+    """What the messages of a step say, to those who heard them."""
+    match messages[0] if messages else None:
+        case None:
+            return "nobody heard it"
         case Promise(ballot):
             votes = [one.vote for one in messages if one.vote is not None]
             last = max(votes, key=lambda vote: vote.ballot, default=None)

@@ -34,7 +34,7 @@ class Proposer:
     phase: Literal["idle", "prepare", "decide", "wait", "done"] = "idle"
     wish: Value = None  # what the user asked for
     ballot: Ballot = NO_BALLOT
-    highest: Ballot = NO_BALLOT  # the highest ballot heard of: ours, or a rival's
+    highest: Ballot = NO_BALLOT  # ours, or the rival's that made us step back
     promises: tuple[tuple[str, Accept | None], ...] = ()  # (acceptor, its last vote)
     accepted: tuple[str, ...] = ()  # acceptors that voted in our ballot
     value: Value = None  # what we asked votes for; once done, what is chosen

@@ -4,7 +4,6 @@ What the roles do is in their own files. Here is what must be true of all of the
 together, seen by an eye that sees everything and that no participant has.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import acceptor, learner, proposer
@@ -40,25 +39,22 @@ def chosen(history: History) -> tuple[Accept, ...]:
     A ballot counts the votes made *in that ballot*. Two votes for one value in two
     ballots are not a decision.
     """
-    ballots = sorted({vote.ballot for _, vote in history.votes})
-    return tuple(
-        vote
-        for ballot in ballots
-        for vote in _in_ballot(history.votes, ballot)
-        if history.quorums.reached(2, [who for who, v in history.votes if v == vote])
-    )
+    voters = {
+        vote: {who for who, its in history.votes if its == vote}
+        for _, vote in history.votes
+    }
+    won = (vote for vote, who in voters.items() if history.quorums.reached(2, who))
+    return tuple(sorted(won, key=lambda vote: vote.ballot))
 
 
 def broken(history: History) -> tuple[str, ...]:
     """The names of the invariants that this history breaks; empty if all is well."""
     values = {vote.value for vote in chosen(history)}
+    votes = {vote for _, vote in history.votes}
     checks = {
         "agreement": len(values | {told.value for told in history.decided}) <= 1,
         "validity": values <= set(history.wishes),
-        "one value per ballot": all(
-            len(_in_ballot(history.votes, vote.ballot)) == 1
-            for _, vote in history.votes
-        ),
+        "one value per ballot": len(votes) == len({vote.ballot for vote in votes}),
         "decided is chosen": set(history.decided) <= set(chosen(history)),
     }
     return tuple(name for name, holds in checks.items() if not holds)
@@ -66,12 +62,6 @@ def broken(history: History) -> tuple[str, ...]:
 
 def promise_kept(before: acceptor.Acceptor, after: acceptor.Acceptor) -> bool:
     """The invariant of one acceptor's step: promises rise, votes are not below them."""
-    voted = after.vote is not None and after.vote != before.vote
-    return after.promised >= before.promised and not (
-        voted and after.vote is not None and after.vote.ballot < before.promised
-    )
-
-
-def _in_ballot(votes: Iterable[tuple[str, Accept]], ballot: object) -> list[Accept]:
-    """The different proposals voted for in one ballot: more than one is a fault."""
-    return list(dict.fromkeys(vote for _, vote in votes if vote.ballot == ballot))
+    new = after.vote if after.vote != before.vote else None
+    rises = after.promised >= before.promised
+    return rises and (new is None or new.ballot >= before.promised)

@@ -1,0 +1,150 @@
+"""What a trace amounts to: what was chosen and when, what it cost, and whether a rule was broken.
+
+All of it is seen by the all-seeing eye. No participant knows as much.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .protocol import log, messages, static
+from .trace import Open, Step, Trace, bare, kept
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The instant at which a quorum had voted: record number `index`, and what became chosen."""
+
+    index: int
+    at: int
+    proposal: messages.Accept
+    slot: int | None = None
+    news: Literal["chosen", "chosen again", "CHOSEN TOO"] = "chosen"  # the last: disagreement
+
+
+def slots(trace: Trace) -> list[int | None]:
+    """The slots that were voted on; only None where there is no log."""
+    found = {bare(step.event)[0] for step in trace.steps() if trace.role(step.node) == "acceptor"}
+    return sorted(found, key=lambda slot: -1 if slot is None else slot)
+
+
+def history(trace: Trace, slot: int | None = None) -> static.History:
+    """What the all-seeing eye has seen of one slot."""
+    wishes: list[Any] = []
+    decided: list[messages.Accept] = []
+    for step in trace.steps():
+        for effect in step.effects[: step.done]:
+            if isinstance(effect, messages.Decide) and bare(effect.value)[0] == slot:
+                decided.append(messages.Accept(effect.ballot, bare(effect.value)[1]))
+        wishes += _wishes(step, slot)
+    votes = tuple((who, vote) for _, its, who, vote in _votes(trace) if its == slot)
+    return static.History(trace.header.quorums, tuple(wishes), votes, tuple(decided))
+
+
+def chosen(trace: Trace) -> list[Chosen]:
+    """Every instant at which a proposal became chosen, in order of time."""
+    found: list[Chosen] = []
+    seen: dict[int | None, tuple[tuple[str, messages.Accept], ...]] = {}
+    for index, slot, who, vote in _votes(trace):
+        seen[slot] = (*seen.get(slot, ()), (who, vote))
+        known = [one.proposal for one in found if one.slot == slot]
+        for one in static.chosen(static.History(trace.header.quorums, votes=seen[slot])):
+            if one not in known:
+                at = trace.records[index].at
+                found.append(Chosen(index, at, one, slot, _news(one, known)))
+    return found
+
+
+def _votes(trace: Trace) -> Iterator[tuple[int, int | None, str, messages.Accept]]:
+    """Every vote: (record number, slot, acceptor, vote). It counts once it is saved, said or not."""
+    for index, record in enumerate(trace.records):
+        if isinstance(record, Step):
+            slot, event = bare(record.event)
+            said = [one.message for one in record.effects if isinstance(one, messages.Send)]
+            accepted = any(isinstance(bare(one)[1], messages.Accepted) for one in said)
+            if isinstance(event, messages.Accept) and accepted and kept(record):
+                yield index, slot, record.node, event
+
+
+def _news(
+    one: messages.Accept, known: list[messages.Accept]
+) -> Literal["chosen", "chosen again", "CHOSEN TOO"]:
+    if not known:
+        return "chosen"
+    return "chosen again" if one.value == known[0].value else "CHOSEN TOO"
+
+
+def final(trace: Trace) -> dict[str, Any]:
+    """The state of every node at the end of the run."""
+    return {
+        one.node: one.state
+        for one in trace.records
+        if isinstance(one, Open) or (isinstance(one, Step) and kept(one))
+    }
+
+
+def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:
+    """How a log grew: (time, the longest log any learner has, how much of it every learner has).
+
+    Empty where there is no log.
+    """
+    if trace.header.protocol != "log":
+        return []
+    held: dict[str, tuple[Any, ...]] = dict.fromkeys(trace.of("learner"), ())
+    grown: list[tuple[int, tuple[Any, ...], int]] = []
+    for record in trace.records:
+        if isinstance(record, Step) and record.node in held:
+            held[record.node] = log.prefix(record.state)
+            longest, least = max(held.values(), key=len), min(map(len, held.values()))
+            if not grown or grown[-1][1:] != (longest, least):
+                grown.append((record.at, longest, least))
+    return [one for one in grown if one[1]]
+
+
+def broken(trace: Trace) -> list[str]:
+    """The invariants of Paxos that the run breaks; empty for every run of the rules as they are."""
+    return [
+        name if slot is None else f"{name} (slot {slot})"
+        for slot in slots(trace)
+        for name in static.broken(history(trace, slot))
+    ]
+
+
+def delays(trace: Trace) -> dict[int, int]:
+    """For each record number of a step: the longest chain of messages that led to it."""
+    reached: dict[str, int] = {}
+    chain: dict[int, int] = {}
+    found: dict[int, int] = {}
+    for index, record in enumerate(trace.records):
+        if isinstance(record, Step):
+            longest = max(reached.get(record.node, 0), chain.get(record.received or 0, 0))
+            reached[record.node] = found[index] = longest
+            chain.update((one.id, longest + 1) for one in record.sent)
+    return found
+
+
+def _wishes(step: Step, slot: int | None) -> list[Any]:
+    """What users asked for: the value itself, or the commands that a log's client made of it."""
+    if not isinstance(step.event, messages.Propose):
+        return []
+    return [step.event.value] if slot is None else list(step.state.pending)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run took, up to the first decision that a participant knew of."""
+
+    messages: int  # sent by then
+    delays: int  # the longest chain of messages that led there
+    time: float  # in mean message delays, from the start of the run
+
+
+def cost(trace: Trace) -> Cost | None:
+    """The cost of the first decision; None if nobody ever knew of one."""
+    sent, chain = 0, delays(trace)
+    for index, record in enumerate(trace.records):
+        if isinstance(record, Step):
+            sent += len(record.sent)
+            if any(isinstance(one, messages.Decide) for one in record.effects[: record.done]):
+                return Cost(sent, chain[index], record.at / trace.header.tick)
+    return None
