@@ -135,7 +135,7 @@ class Cost:
     """What a run took, up to the first decision that a participant knew of."""
 
     messages: int  # sent by then
-    delays: int  # the longest chain of messages that led there
+    chain: int  # the longest chain of messages that led there
     time: float  # in mean message delays, from the start of the run
 
 

@@ -163,6 +163,13 @@ def bare(thing: Any) -> tuple[int | None, Any]:
     return (inner.slot, inner.content) if isinstance(inner, messages.InSlot) else (None, inner)
 
 
+def text(value: Any) -> str:
+    """A value as a user wrote it, and the slot that it was chosen for, if any."""
+    if isinstance(value, messages.InSlot):
+        return f"{text(value.content)} (slot {value.slot})"
+    return value.text if isinstance(value, messages.Command) else str(value)
+
+
 def kept(step: Step) -> bool:
     """Does the node hold the state of this step? Not if a crash came before it was saved."""
     done = step.effects[: step.done]

@@ -284,7 +284,7 @@ def test_a_vote_counts_from_the_moment_it_is_saved():
 
 def test_a_quiet_run_costs_four_delays_and_a_message_each_way():
     paid = cost(simulate(proposers=1, jitter=0.0))
-    assert (paid.delays, paid.time) == (4, 4.0)
+    assert (paid.chain, paid.time) == (4, 4.0)
     assert paid.messages == 3 + 3 + 3 + 2 * 3
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from ..outcome import chosen
 from ..protocol.acceptor import Acceptor
 from ..protocol.messages import Accept, Decide, Prepare, Propose, Send, Timeout
-from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, kept, kind
+from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, kept, kind, text
 from .theme import KINDS, Drawing, Figure, fit, text_width, wrap
 
 SCALE, GAP = 44.0, 1.4  # px for one message delay; a longer silence is cut to this many delays
@@ -93,8 +93,7 @@ def told(trace: Trace) -> Iterator[Note]:
         if index in instants:
             one = instants[index]
             where = "" if one.slot is None else f" in slot {one.slot}"
-            value = getattr(one.proposal.value, "text", one.proposal.value)
-            words = f"{value} is {one.news}{where}, in {trace.short(one.proposal.ballot)}"
+            words = f"{text(one.proposal.value)} is {one.news}{where}, in {trace.short(one.proposal.ballot)}"
             yield Note(one.at, words, star=True)
 
 
@@ -110,8 +109,7 @@ def asked(trace: Trace, step: Step) -> Iterator[Note]:
                         step.at, f"{step.node} prepares {trace.short(ballot)}{where}", "prepare"
                     )
                 case Accept(ballot, value):
-                    text = getattr(value, "text", value)
-                    words = f"{step.node} asks for {text}, {trace.short(ballot)}{where}"
+                    words = f"{step.node} asks for {text(value)}, {trace.short(ballot)}{where}"
                     yield Note(step.at, words, "accept")
 
 
@@ -133,9 +131,11 @@ def memory(trace: Trace) -> Iterator[Held]:
         its: Acceptor = now if slot is None else now.at(slot)
         where = "" if slot is None else f"#{slot} "
         if isinstance(request, Accept) and its.vote is not None:
-            value = getattr(its.vote.value, "text", its.vote.value)
             yield Held(
-                record.at, record.node, f"{where}{trace.short(its.vote.ballot)} {value}", True
+                record.at,
+                record.node,
+                f"{where}{trace.short(its.vote.ballot)} {text(its.vote.value)}",
+                True,
             )
         else:
             yield Held(record.at, record.node, f"{where}≥ {trace.short(its.promised)}", False)

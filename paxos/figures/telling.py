@@ -15,7 +15,7 @@ from ..protocol.messages import (
     Refused,
     Save,
 )
-from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, kind
+from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, kind, text
 
 # 256-colour codes near the palette of the figures, readable on black and on white.
 COLOURS = {"prepare": 32, "promise": 30, "accept": 166, "accepted": 134, "refused": 161}
@@ -93,13 +93,6 @@ def message(trace: Trace, what: Any) -> str:
         case Refused(ballot, promised):
             return f"refused {trace.short(ballot)}, promised {trace.short(promised)}"
     return str(what)
-
-
-def text(value: Any) -> str:
-    """A value as a user wrote it."""
-    if isinstance(value, InSlot):
-        return f"{text(value.content)} (slot {value.slot})"
-    return str(getattr(value, "text", value))
 
 
 def summary(trace: Trace, colour: bool) -> Iterable[str]:

@@ -48,7 +48,7 @@ KINDS = {
         Kind("promise", "1b", 1.6, "6 3", "yes; my last vote, if any"),
         Kind("accept", "2a", 2.6, "", "vote for this value"),
         Kind("accepted", "2b", 2.6, "7 4", "I voted"),
-        Kind("refused", "", 1.6, "2 3", "no, I promised a higher ballot"),
+        Kind("refused", "", 1.6, "2 3", "no, a promise stands in the way"),
         Kind("lost", "", 1.4, "1 4", "never arrives"),
     )
 }

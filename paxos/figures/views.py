@@ -21,7 +21,7 @@ from ..protocol.messages import (
     Timeout,
 )
 from ..protocol.proposer import Proposer
-from ..trace import Trace, bare, kind
+from ..trace import Trace, bare, kind, text
 from .theme import KINDS, Drawing, Figure, fit, text_width
 
 
@@ -134,7 +134,7 @@ def log(trace: Trace, moments: int = 4) -> Figure:
     shown = [grown[len(grown) * (n + 1) // moments - 1] for n in range(min(moments, len(grown)))]
     cells = max((len(entries) for _, entries, _ in shown), default=0) + 1
     wide = max(64.0, min(118.0, 560 / cells))
-    last = [str(getattr(one, "text", one)) for one in (shown[-1][1] if shown else ())]
+    last = [text(one) for one in (shown[-1][1] if shown else ())]
     desc = (
         "The log at its last moment: "
         + "; ".join(f"slot {n}, {t}" for n, t in enumerate(last))
@@ -149,7 +149,7 @@ def log(trace: Trace, moments: int = 4) -> Figure:
         y = 32 + 46 * row
         sheet.text(76, y + 22, f"at {at / trace.header.tick:.1f}", "muted", 12, anchor="end")
         for slot, entry in enumerate(entries):
-            words = fit(str(getattr(entry, "text", entry)), wide - 12, 12)
+            words = fit(text(entry), wide - 12, 12)
             gone = slot < everywhere and row == len(shown) - 1
             look = ("line", None, 3, 1.2, "3 3") if gone else ("ink", "panel", 3, 1.4, "")
             sheet.rect(84 + wide * slot + 2, y, wide - 4, 34, *look)

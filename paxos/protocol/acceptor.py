@@ -14,10 +14,10 @@ class Acceptor:
     vote: Accept | None = None
 
 
-Step = tuple[Acceptor, tuple[Effect, ...]]
+Result = tuple[Acceptor, tuple[Effect, ...]]
 
 
-def step(acceptor: Acceptor, request: Prepare | Accept) -> Step:
+def step(acceptor: Acceptor, request: Prepare | Accept) -> Result:
     """Answer one request ("Paxos Made Simple", section 2.2, phases 1b and 2b).
 
     Save comes before Send: a promise that a crash can take back was never a promise.

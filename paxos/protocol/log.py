@@ -51,7 +51,7 @@ class Writer:
     log: tuple[Value, ...] = ()  # the decided slots, as far as this client knows
 
 
-Step = tuple[Writer, tuple[Effect, ...]]
+Result = tuple[Writer, tuple[Effect, ...]]
 
 
 def prefix(learners: Slots) -> tuple[Value, ...]:
@@ -62,7 +62,7 @@ def prefix(learners: Slots) -> tuple[Value, ...]:
     return tuple(log)
 
 
-def step(w: Writer, event: Propose | Answer | Timeout) -> Step:
+def step(w: Writer, event: Propose | Answer | Timeout) -> Result:
     """Propose the oldest pending command for the first slot not known to be decided."""
     match event:
         case Propose(text):  # append
@@ -79,7 +79,7 @@ def step(w: Writer, event: Propose | Answer | Timeout) -> Step:
             return w, effects
 
 
-def ask(w: Writer) -> Step:
+def ask(w: Writer) -> Result:
     """Run a proposer in the slot after our log. It may find it taken, and adopt."""
     slot = len(w.log)
     p, effects = proposer.step(w.proposers.at(slot), Propose(w.pending[0]))
@@ -87,7 +87,7 @@ def ask(w: Writer) -> Step:
     return w, tuple(wrap(slot, effect, w.proposers) for effect in effects)
 
 
-def decided(w: Writer, told: Decide) -> Step:
+def decided(w: Writer, told: Decide) -> Result:
     """Our slot is decided: for our command, or for another's and ours moves on."""
     value = told.value.content if isinstance(told.value, InSlot) else told.value
     ours = bool(w.pending) and w.pending[0] == value

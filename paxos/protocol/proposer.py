@@ -22,7 +22,7 @@ from .messages import (
 )
 from .quorum import Flexible
 
-Step = tuple["Proposer", tuple[Effect, ...]]
+Result = tuple["Proposer", tuple[Effect, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Proposer:
         return self.quorums.reached(phase, [acceptor, *heard])
 
 
-def step(p: Proposer, event: Propose | Answer | Timeout) -> Step:
+def step(p: Proposer, event: Propose | Answer | Timeout) -> Result:
     """React to one event ("Paxos Made Simple", section 2.2, phases 1a and 2a)."""
     match event:
         case Propose(wish) if p.phase == "idle":  # 1a: prepare
@@ -84,7 +84,7 @@ def step(p: Proposer, event: Propose | Answer | Timeout) -> Step:
             return p, ()
 
 
-def prepare(p: Proposer) -> Step:
+def prepare(p: Proposer) -> Result:
     """Start a ballot above every other heard of; what was gathered before is void."""
     b = p.highest.above(p.identity)
     p = replace(p, phase="prepare", ballot=b, highest=b)
@@ -99,7 +99,7 @@ def note(p: Proposer, acceptor: str, vote: Accept | None) -> Proposer:
     return replace(p, promises=tuple(promises))
 
 
-def propose(p: Proposer) -> Step:
+def propose(p: Proposer) -> Result:
     """Ask for votes, for the only value that is safe to ask for."""
     value = binding_value((vote for _, vote in p.promises), p.wish)
     p = replace(p, phase="decide", value=value)
