@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from . import __version__
 from .drivers import faults
-from .drivers.simulator import PROTOCOLS, World, simulate
+from .drivers.simulator import PROTOCOLS, Simulation, World
 from .figures import activity, render, spacetime, telling, views
 from .figures.theme import Figure
 from .outcome import broken
@@ -23,11 +23,15 @@ DRAWINGS: dict[str, Callable[[Trace], Figure]] = {
     "log": views.log,
     "spacetime": spacetime.draw,
 }
+CURE = "Write a trace with `paxos run static --trace FILE`"
 GRAPHS: dict[str, activity.Part] = {"activity": "main", "retry": "retry"}
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one sentence and exit code 2."""
+    """An argument parser whose complaint is one sentence and exit code 2, and that never guesses."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}. See `{self.prog} --help`.\n")
@@ -67,20 +71,34 @@ def add_run(run: argparse.ArgumentParser) -> None:
     run.formatter_class = argparse.RawDescriptionHelpFormatter
     flag = run.add_argument
     flag("protocol", choices=sorted(PROTOCOLS), help="which protocol")
-    flag("--seed", type=int, default=0, help="decides everything that is left to chance")
+    flag("--seed", type=int, default=0, help="decides all that is left to chance; default 0")
     for what, default in (("proposers", 3), ("acceptors", 3), ("learners", 1)):
         flag(f"--{what}", type=int, default=default, metavar="N", help=f"default {default}")
-    for phase in ("phase1", "phase2"):
-        flag(f"--{phase}", type=int, metavar="N", help="size of its quorums; default: a majority")
+    for phase, what in (("phase1", "promises"), ("phase2", "votes")):
+        flag(f"--{phase}", type=int, metavar="N", help=f"{what} needed; default: a majority")
     for what, meaning in (
         ("loss", "chance that a message is lost"),
         ("duplicate", "chance that a message arrives twice"),
         ("crash", "chance, for each step, that the node crashes in the middle of it"),
         ("partition", "chance, for each message delay, that the network splits for a while"),
     ):
-        flag(f"--{what}", type=float, default=0.0, metavar="P", help=meaning + ", 0 to 1")
-    flag("--jitter", type=float, default=0.5, metavar="J", help="a message takes 1-J to 1+J")
-    flag("--until", type=float, default=200.0, metavar="T", help="stop then, in message delays")
+        flag(
+            f"--{what}", type=float, default=0.0, metavar="P", help=meaning + ", 0 to 1; default 0"
+        )
+    flag(
+        "--jitter",
+        type=float,
+        default=0.5,
+        metavar="J",
+        help="a message takes 1-J to 1+J; default 0.5",
+    )
+    flag(
+        "--until",
+        type=float,
+        default=200.0,
+        metavar="T",
+        help="stop then, in message delays; default 200",
+    )
     flag("--fault", dest="faults", action="append", default=[], metavar="LINE", help="see below")
     flag("--trace", metavar="FILE", help="write the trace there; `-`: to the output, and no story")
     run.set_defaults(act=do_run)
@@ -91,7 +109,12 @@ def add_draw(draw: argparse.ArgumentParser) -> None:
     draw.description = "Draw a trace as SVG, or an activity diagram as DOT."
     flag = draw.add_argument
     flag("trace", metavar="TRACE", help="a file written by `paxos run --trace`, or `-`")
-    flag("--view", choices=[*DRAWINGS, *GRAPHS], default="spacetime", help="default: spacetime")
+    flag(
+        "--view",
+        choices=[*DRAWINGS, *GRAPHS],
+        default="spacetime",
+        help="spacetime (the default), log for a run of log, others for static",
+    )
     flag("-o", "--output", required=True, metavar="FILE", help="FILE.svg; FILE.dot for a graph")
     draw.set_defaults(act=do_draw)
 
@@ -99,7 +122,12 @@ def add_draw(draw: argparse.ArgumentParser) -> None:
 def do_run(options: argparse.Namespace) -> int:
     """Simulate, then tell or write."""
     fields = {name: value for name, value in vars(options).items() if hasattr(World, name)}
-    trace = simulate(**fields)
+    run = Simulation(World(**fields))
+    trace = run.run()
+    for line in run.idle():
+        print(f"paxos: note: the fault {line!r} never came true", file=sys.stderr)
+    if options.trace == "":
+        raise ValueError("--trace wants the name of a file, or `-`")
     if options.trace == "-":
         sys.stdout.write(dumps(trace))
     else:
@@ -154,14 +182,14 @@ def read(name: str) -> Trace:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
         return loads(text)
+    except IsADirectoryError:
+        raise ValueError(f"{name or '.'} is a folder: name the trace file in it") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{name}: not a text file, so not a trace") from None
+        raise ValueError(f"{name}: not a text file, so not a trace. {CURE}") from None
     except OSError as error:
-        raise ValueError(
-            f"{name}: {error.strerror}. Make one with `paxos run static --trace {name}`"
-        ) from None
+        raise ValueError(f"{name}: {error.strerror}. {CURE}") from None
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{name}: {error}. {CURE}") from None
 
 
 if __name__ == "__main__":

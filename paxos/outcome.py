@@ -66,6 +66,14 @@ def _votes(trace: Trace) -> Iterator[tuple[int, int | None, str, messages.Accept
                 yield index, slot, record.node, event
 
 
+def decision(trace: Trace) -> Chosen:
+    """The first of these instants. Raises ValueError where nothing was chosen."""
+    found = chosen(trace)
+    if not found:
+        raise ValueError("nothing was chosen in this run")
+    return found[0]
+
+
 def _news(
     one: messages.Accept, known: list[messages.Accept]
 ) -> Literal["chosen", "chosen again", "CHOSEN TOO"]:
@@ -134,17 +142,18 @@ def _wishes(step: Step, slot: int | None) -> list[Any]:
 class Cost:
     """What a run took, up to the first decision that a participant knew of."""
 
+    node: str  # who knew first
     messages: int  # sent by then
     chain: int  # the longest chain of messages that led there
     time: float  # in mean message delays, from the start of the run
 
 
-def cost(trace: Trace) -> Cost | None:
-    """The cost of the first decision; None if nobody ever knew of one."""
+def cost(trace: Trace) -> Cost:
+    """The cost of the first decision. Raises ValueError where nobody knew of one."""
     sent, chain = 0, delays(trace)
     for index, record in enumerate(trace.records):
         if isinstance(record, Step):
             sent += len(record.sent)
             if any(isinstance(one, messages.Decide) for one in record.effects[: record.done]):
-                return Cost(sent, chain[index], record.at / trace.header.tick)
-    return None
+                return Cost(record.node, sent, chain[index], record.at / trace.header.tick)
+    raise ValueError("nobody heard of a decision in this run")

@@ -2,7 +2,7 @@
 
 Schema, version 1. Each line is an object with a `kind`, the name of a dataclass, and its fields:
 
-* line 1 is the `Header`; then records in the order in which they happened;
+* line 1 is the `Header`; then records in the order in which they happened; then the `End`;
 * `at` is virtual time in ticks, `Header.tick` ticks to one mean message delay;
 * a `Ballot` is `[round, identity]`; a tuple is a list; whatever else is JSON's own.
 
@@ -121,6 +121,13 @@ Record = Open | Step | Lost | Crash | Cut | Heal
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """The last line of a file, so that one that was cut short is not taken for a short run."""
+
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One run."""
 
@@ -183,12 +190,12 @@ _KINDS: dict[str, Any] = {
     for module in (messages, acceptor, proposer, learner, quorum, log)
     for kind in vars(module).values()
     if isinstance(kind, type) and is_dataclass(kind)
-} | {kind.__name__: kind for kind in (Header, Open, Sent, Step, Lost, Crash, Cut, Heal)}
+} | {kind.__name__: kind for kind in (Header, Open, Sent, Step, Lost, Crash, Cut, Heal, End)}
 
 
 def dumps(trace: Trace) -> str:
     """The trace as NDJSON, the same bytes for equal traces."""
-    lines = (encode(one) for one in (trace.header, *trace.records))
+    lines = map(encode, (trace.header, *trace.records, End(len(trace.records))))
     return "".join(
         json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines
     )
@@ -207,11 +214,15 @@ def loads(text: str) -> Trace:
             raise TraceError(
                 f"line {number}: not JSON ({error.msg}, column {error.colno})"
             ) from None
-        except (TraceError, ValueError, RecursionError) as error:
+        except RecursionError:
+            raise TraceError(f"line {number}: nested too deeply to be a trace") from None
+        except ValueError as error:
             raise TraceError(f"line {number}: {error}") from None
     if not things:
         raise TraceError("the file is empty: a trace begins with a Header line")
-    return Trace(things[0], tuple(things[1:]))
+    if not isinstance(things[-1], End):
+        raise TraceError(f"line {len(things)}: the file was cut short; its End line is missing")
+    return Trace(things[0], tuple(things[1:-1]))
 
 
 def _check(things: list[Any], known: set[int | str]) -> None:
@@ -219,32 +230,42 @@ def _check(things: list[Any], known: set[int | str]) -> None:
     newest, header = things[-1], things[0]
     if not isinstance(header, Header) or (header.format, header.version) != (FORMAT, VERSION):
         raise TraceError(f"not a {FORMAT} file of version {VERSION}: line 1 must be its Header")
-    nodes = dict(header.nodes)
     if len(things) == 1:
-        for role in sorted(set(nodes.values()) - static.STEPS.keys()):
-            raise TraceError(f"no role is called {role!r}; there are {', '.join(static.STEPS)}")
-        if header.protocol not in _STATES:
-            raise TraceError(f"no protocol is called {header.protocol!r}")
-        return
-    if not isinstance(newest, Record):
+        _check_header(header)
+    elif isinstance(things[-2], End):
+        raise TraceError("nothing may follow the End line")
+    elif isinstance(newest, End):
+        if newest.records != len(things) - 2:
+            raise TraceError(f"{len(things) - 2} records, where End counts {newest.records}")
+    elif isinstance(newest, Record):
+        _check_record(newest, header, known)
+        before = things[-2].at if len(things) > 2 else 0
+        if newest.at < before:
+            raise TraceError(f"time runs backwards, from {before} to {newest.at}")
+    else:
         raise TraceError(f"a {type(newest).__name__} is not a record")
-    before = things[-2].at if len(things) > 2 else 0
-    if newest.at < before:
-        raise TraceError(f"time runs backwards, from {before} to {newest.at}")
+
+
+def _check_header(header: Header) -> None:
+    for role in sorted({role for _, role in header.nodes} - static.STEPS.keys()):
+        raise TraceError(f"no role is called {role!r}; there are {', '.join(static.STEPS)}")
+    if header.protocol not in _STATES:
+        raise TraceError(f"no protocol is called {header.protocol!r}")
+
+
+def _check_record(newest: Record, header: Header, known: set[int | str]) -> None:
+    nodes = dict(header.nodes)
+    node, id = getattr(newest, "node", None), getattr(newest, "received", None)
     if isinstance(newest, Open):
         known.add(newest.node)
-    node, id = (
-        getattr(newest, "node", None),
-        getattr(newest, "received", getattr(newest, "id", None)),
-    )
     if node is not None and (node not in nodes or node not in known):
         raise TraceError(f"node {node!r} was never opened")
+    if isinstance(newest, Lost):
+        id = newest.id
     if id is not None and id not in known:
         raise TraceError(f"message {id} was never sent")
     if isinstance(newest, Open | Step):
-        states = _STATES[header.protocol][nodes[newest.node]]
-        if not _is_state(newest.state, states):
-            raise TraceError(f"{nodes[newest.node]} {newest.node!r} cannot be in this state")
+        _check_state(newest.state, header.protocol, nodes[newest.node])
     if isinstance(newest, Step):
         _check_step(newest, known, header.protocol == "log")
     named = {one.to for one in getattr(newest, "sent", ())}
@@ -267,14 +288,15 @@ _STATES: dict[str, dict[str, tuple[type, ...]]] = {
 }
 
 
-def _is_state(state: Any, kinds: tuple[type, ...]) -> bool:
-    """Is it a state of this kind; are, in a log, the states in its slots?"""
+def _check_state(state: Any, protocol: str, role: str) -> None:
+    """Is it a state of this role; are, in a log, the states in its slots?"""
+    kinds = _STATES[protocol][role]
+    good = isinstance(state, kinds[0])
     if isinstance(state, log.Writer):
         state, kinds = state.proposers, (log.Writer, proposer.Proposer)
-    elif not isinstance(state, kinds[0]):
-        return False
     inner = (state.fresh, *(one for _, one in state.used)) if isinstance(state, log.Slots) else ()
-    return all(isinstance(one, kinds[-1]) for one in inner)
+    if not good or not all(isinstance(one, kinds[-1]) for one in inner):
+        raise TraceError(f"no {role} of {protocol} can be in the state {str(state)[:60]!r}")
 
 
 def _check_step(step: Step, known: set[int | str], slotted: bool) -> None:

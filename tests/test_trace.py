@@ -57,16 +57,25 @@ def test_any_value_can_be_agreed_on_and_written(value):
 def test_each_line_is_one_record_in_json():
     text = dumps(run())
     assert [json.loads(line)["kind"] for line in text.splitlines()[:2]] == ["Header", "Open"]
-    assert text.count("\n") == len(run().records) + 1
+    assert json.loads(text.splitlines()[-1]) == {"kind": "End", "records": len(run().records)}
+    assert text.count("\n") == len(run().records) + 2
 
 
 def test_lines_may_end_as_on_windows():
     assert loads(dumps(run()).replace("\n", "\r\n")) == run()
 
 
-def test_a_trace_cut_between_two_lines_is_a_shorter_run():
-    lines = dumps(run()).splitlines(keepends=True)
-    assert loads("".join(lines[:20])).records == run().records[:19]
+@pytest.mark.parametrize("length", [1, 2, 20])
+def test_a_file_that_was_cut_between_two_lines_is_no_shorter_run(length):
+    with pytest.raises(TraceError, match=f"line {length}: the file was cut short"):
+        loads("\n".join(lines()[:length]))
+
+
+def test_a_file_that_lost_a_line_or_goes_on_after_its_end_is_refused():
+    with pytest.raises(TraceError, match="records, where End counts"):
+        loads("\n".join([*lines()[:-2], lines()[-1]]))
+    with pytest.raises(TraceError, match="nothing may follow the End line"):
+        loads("\n".join([*lines(), lines()[-1]]))
 
 
 @given(worlds)
@@ -289,7 +298,8 @@ def test_a_quiet_run_costs_four_delays_and_a_message_each_way():
 
 
 def test_where_nobody_knows_of_a_decision_there_is_no_cost():
-    assert cost(simulate(loss=1.0, until=20)) is None
+    with pytest.raises(ValueError, match="nobody heard of a decision"):
+        cost(simulate(loss=1.0, until=20))
 
 
 def test_a_proposer_has_a_name_for_each_of_its_lives():

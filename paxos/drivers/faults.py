@@ -114,8 +114,10 @@ def parse(line: str, nodes: Iterable[str]) -> Fault:
         case OnMessage(act, kind, nth, _, _, by):
             if kind not in SENDS:
                 raise FaultError(f"{line!r}: no message is a {kind!r}; use {', '.join(SENDS)}")
-            if (act == "delay") != (by > 0) or nth == 0:
-                raise FaultError(f"{line!r}: `delay` needs `by TIME`, others do not; count from 1")
+            if nth == 0:
+                raise FaultError(f"{line!r}: messages are counted from 1")
+            if (act == "delay") != (by > 0):
+                raise FaultError(f"{line!r}: `delay` needs a `by TIME` above 0, and only `delay`")
             named = [name for name in (fault.to, fault.sender) if name]
         case CutBetween(groups, start, end):
             named = [name for group in groups for name in group]

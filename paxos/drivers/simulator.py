@@ -26,6 +26,7 @@ PEOPLE = ("ann", "ben", "cleo", "dan", "eve", "finn", "gus", "hana")
 PATIENCE = 6 * TICK  # how long a proposer waits for answers
 BACKOFF = 3 * TICK  # the first wait after a rival; doubles with each round, at random within
 DOWN = 8 * TICK  # mean time a crashed node stays down
+MOST, LONGEST = 100, 100_000  # nodes of a role; message delays
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Simulation:
         self.roles = names(world)
         self.nodes = {name: Node(name, role) for role in self.roles for name in self.roles[role]}
         self.faults = script(world.faults, self.roles)
+        self.happened: set[int] = set()
         self.streams: dict[str, Random] = {}
         self.records: list[Record] = []
         self.agenda: list[tuple[int, int, Callable[[], None]]] = []
@@ -115,11 +117,13 @@ class Simulation:
             self.open(node)
         for time, name, wish in wishes(world):
             self.at(ticks(time), partial(self.ask, self.nodes[name], wish))
-        for fault in self.faults:
+        for number, fault in enumerate(self.faults):
+            happens = partial(self.happened.add, number)
             if isinstance(fault, CrashAt):
-                crash = partial(self.crash, self.nodes[fault.node], fault.lasts)
-                self.at(ticks(fault.at), crash)
+                self.at(ticks(fault.at), happens)
+                self.at(ticks(fault.at), partial(self.crash, self.nodes[fault.node], fault.lasts))
             elif isinstance(fault, CutBetween):
+                self.at(ticks(fault.start), happens)
                 self.at(ticks(fault.start), partial(self.split, fault.groups))
                 self.at(ticks(fault.end), partial(self.heal, fault.groups))
         if world.partition:
@@ -130,6 +134,12 @@ class Simulation:
         roles = tuple((node.name, node.role) for node in self.nodes.values())
         header = Header(world.protocol, world.seed, self.quorums, roles, tuple(world.faults))
         return Trace(header, tuple(self.records))
+
+    def idle(self) -> list[str]:
+        """The lines of the script that never came true."""
+        return [
+            line for number, line in enumerate(self.world.faults) if number not in self.happened
+        ]
 
     # What happens to a node.
 
@@ -173,9 +183,10 @@ class Simulation:
         """After how many effects this step is cut short, and for how long the node is down."""
         for done, effect in enumerate(effects, 1):
             if isinstance(effect, Save):
-                for fault in self.faults:
+                for number, fault in enumerate(self.faults):
                     match fault:
                         case CrashAfterSave(node.name, nth, lasts) if nth == node.saves + 1:
+                            self.happened.add(number)
                             return done, lasts
         dice = self.chance("crash")
         if effects and dice.random() < self.world.crash:
@@ -232,6 +243,7 @@ class Simulation:
             if isinstance(fault, OnMessage) and fits(fault, sender, one):
                 self.fitting[number] += 1
                 if fault.nth in (None, self.fitting[number]):
+                    self.happened.add(number)
                     lost, twice = lost or fault.act == "drop", twice or fault.act == "duplicate"
                     late += fault.by
         if lost:
@@ -325,9 +337,11 @@ def check(world: World) -> None:
             f"no protocol is called {world.protocol!r}; there are {', '.join(PROTOCOLS)}"
         )
     for what in ("proposers", "acceptors", "learners"):
-        least = 0 if what == "learners" else 1
-        if getattr(world, what) < least:
-            raise ValueError(f"{getattr(world, what)} {what}: a run needs at least {least}.")
+        least, asked = 0 if what == "learners" else 1, getattr(world, what)
+        if asked < least:
+            raise ValueError(f"{asked} {what}: a run needs at least {least}.")
+        if asked > MOST:
+            raise ValueError(f"{asked} {what}: more than {MOST} would run for hours; use fewer.")
     for what in ("loss", "duplicate", "crash", "partition"):
         if not 0 <= getattr(world, what) <= 1:
             raise ValueError(f"{what} is a chance: {getattr(world, what)} is not from 0 to 1.")
@@ -335,12 +349,12 @@ def check(world: World) -> None:
         raise ValueError(
             f"jitter {world.jitter} is not from 0 to below 1: time cannot run backwards."
         )
-    if not 0 <= world.until <= 1_000_000:
-        raise ValueError(f"until {world.until} is not from 0 to 1,000,000 message delays.")
+    if not 0 <= world.until <= LONGEST:
+        raise ValueError(f"until {world.until} is not from 0 to {LONGEST:,} message delays.")
     if world.backoff not in ("random", "fixed"):
         raise ValueError(f"no backoff is called {world.backoff!r}; there are random, fixed.")
     for time, name, _ in wishes(world):
-        if not 0 <= time <= 1_000_000:
+        if not 0 <= time <= LONGEST:
             raise ValueError(
                 f"{name} cannot wish at {time}: it is before the run begins, or never."
             )

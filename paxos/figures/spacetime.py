@@ -6,7 +6,7 @@ change has room for its text; the order is exact.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..outcome import chosen
@@ -17,7 +17,7 @@ from .theme import KINDS, Drawing, Figure, fit, text_width, wrap
 
 SCALE, GAP = 44.0, 1.4  # px for one message delay; a longer silence is cut to this many delays
 NOTE, LANE, HOLD, LINE = 152.0, 52.0, 80.0, 15.0  # widths of the three parts; height of a text
-TOP = 74.0
+TOP, TALL = 74.0, 3600.0
 HOLDS = "what each acceptor holds"
 
 
@@ -42,7 +42,8 @@ class Held:
 
 
 def draw(trace: Trace) -> Figure:
-    """The space-time diagram of one run."""
+    """The space-time diagram of one run, or of as much of a long one as can be read."""
+    whole, trace = trace, beginning(trace)
     notes, held = list(told(trace)), list(memory(trace))
     nodes = [name for name, _ in trace.header.nodes]
     y = clock(trace, notes, held)
@@ -67,8 +68,20 @@ def draw(trace: Trace) -> Figure:
     hold(sheet, held, holds, y, bottom)
     for name in nodes:
         sheet.node(x[name], TOP - 26, name, trace.role(name), 40)
-    sheet.height = sheet.legend(NOTE + 10, bottom + 20, kinds, width - NOTE - 20) + 6
+    below = sheet.legend(NOTE + 10, bottom + 20, kinds, width - NOTE - 20)
+    if rest := len(whole.records) - len(trace.records):
+        words = f"The run goes on: {rest} more records are not drawn."
+        sheet.text(NOTE + 10, below + 12, words, "ink", 13, "bold")
+        below += 22
+    sheet.height = below + 6
     return sheet.figure()
+
+
+def beginning(trace: Trace) -> Trace:
+    """As much of a run as has room on a sheet that can still be read."""
+    y = clock(trace, list(told(trace)), list(memory(trace)))
+    fits = [record for record in trace.records if y[record.at] <= TALL]
+    return replace(trace, records=tuple(fits)) if len(fits) < len(trace.records) else trace
 
 
 def told(trace: Trace) -> Iterator[Note]:

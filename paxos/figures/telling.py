@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..outcome import broken, chosen, delays
+from ..outcome import broken, chosen, cost, delays
 from ..protocol.messages import (
     Accept,
     Accepted,
@@ -105,10 +105,13 @@ def summary(trace: Trace, colour: bool) -> Iterable[str]:
     for slot, one in first.items():
         where = "chosen" if slot is None else f"chosen in slot {slot}"
         words = f"{where}: {text(one.proposal.value)} in {trace.short(one.proposal.ballot)}"
-        cost = f"at {one.at / trace.header.tick:.2f}, after a chain of {depth[one.index]} messages"
-        yield (f"\x1b[38;5;{GOLD}m{words}\x1b[0m" if colour else words) + f", {cost}"
+        price = f"at {one.at / trace.header.tick:.2f}, after a chain of {depth[one.index]} messages"
+        yield (f"\x1b[38;5;{GOLD}m{words}\x1b[0m" if colour else words) + f", {price}"
     if not first:
         yield "nothing was chosen"
+    elif any(isinstance(e, Decide) for step in trace.steps() for e in step.effects[: step.done]):
+        paid = cost(trace)
+        yield f"first known to {paid.node} at {paid.time:.2f}, after a chain of {paid.chain} messages"
     yield f"messages: {sent} sent, {lost} lost"
     for name in broken(trace):
         yield f"BROKEN: {name}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..outcome import chosen, logs
+from ..outcome import chosen, decision, logs
 from ..protocol.ballot import Ballot
 from ..protocol.messages import (
     Accept,
@@ -72,6 +72,10 @@ def silence(trace: Trace, node: str, ballot: Ballot) -> str:
     mine = [(id, what) for id, what in sent if what.ballot == ballot]
     last = "accept" if any(isinstance(what, Accept) for _, what in mine) else "prepare"
     asked = {id for id, what in mine if kind(what) == last}
+    for step in trace.steps():
+        match step.event:
+            case Answer(_, Refused(its, promised)) if its == ballot and step.node == node:
+                return f"refused, promised {trace.short(promised)}"
     arrived = {step.received for step in trace.steps()}
     return "too few answers" if asked & arrived else f"all {last}s lost"
 
@@ -147,15 +151,15 @@ def log(trace: Trace, moments: int = 4) -> Figure:
         sheet.text(84 + wide * (number + 0.5), 20, f"slot {number}", "muted", 12, anchor="middle")
     for row, (at, entries, everywhere) in enumerate(shown):
         y = 32 + 46 * row
-        sheet.text(76, y + 22, f"at {at / trace.header.tick:.1f}", "muted", 12, anchor="end")
+        sheet.text(76, y + 22, f"time {at / trace.header.tick:.1f}", "muted", 12, anchor="end")
         for slot, entry in enumerate(entries):
             words = fit(text(entry), wide - 12, 12)
             gone = slot < everywhere and row == len(shown) - 1
-            look = ("line", None, 3, 1.2, "3 3") if gone else ("ink", "panel", 3, 1.4, "")
+            look = ("muted", None, 3, 1.2, "2 3") if gone else ("ink", "panel", 3, 1.4, "")
             sheet.rect(84 + wide * slot + 2, y, wide - 4, 34, *look)
             colour = "muted" if gone else "ink"
             sheet.text(84 + wide * (slot + 0.5), y + 21, words, colour, 12, anchor="middle")
-        sheet.rect(84 + wide * len(entries) + 2, y, wide - 4, 34, "muted", None, 3, 1.4, "6 3")
+        sheet.rect(84 + wide * len(entries) + 2, y, wide - 4, 34, "line", None, 3, 1.2)
         sheet.text(84 + wide * (len(entries) + 0.5), y + 21, "next", "muted", 12, anchor="middle")
     foot = "grows at the end; what every learner has may be collected from the front (dashed)"
     sheet.text(84, sheet.height - 12, fit(foot, sheet.width - 90, 12), "muted", 12)
@@ -222,7 +226,8 @@ def through(sheet: Drawing, left: float, y: float, ask: str, answer: str, words:
 
 def stopped(sheet: Drawing, left: float, y: float, ask: str, why: str, words: str = "") -> None:
     """A phase that ended without a quorum: refused, or without enough answers."""
-    refused, lost = why.endswith("ahead"), why.startswith("all ")
+    refused = why.endswith("ahead") or why.startswith("refused")
+    lost = why.startswith("all ")
     far = left + (WIDE * 0.62 if lost else WIDE - 12)
     line = sheet.message(left + 12, y - 4, far, y - 4, ask, lost=lost)
     if words:
@@ -256,21 +261,18 @@ class Sending:
 
 def steps(trace: Trace) -> Figure:
     """View 2. The core: two phases of two steps, of the first ballot whose value was chosen."""
-    won = chosen(trace)
-    if not won:
-        raise ValueError("nothing was chosen in this run, so there are no four steps to show")
-    ballot = won[0].proposal.ballot
+    won = decision(trace).proposal
     arrived = {step.received for step in trace.steps()}
     sent = [
         Sending(step.node, one.to, one.message, one.id in arrived)
         for step in trace.steps()
         for one in step.sent
-        if bare(one.message)[1].ballot == ballot
+        if bare(one.message)[1].ballot == won.ballot
     ]
     desc = (
-        f"Ballot {trace.short(ballot)}. 1a: the proposer sends prepare to every acceptor. 1b: acceptors "
+        f"Ballot {trace.short(won.ballot)}. 1a: the proposer sends prepare to every acceptor. 1b: acceptors "
         f"answer with a promise and their last vote. 2a: the proposer sends accept for "
-        f"{won[0].proposal.value}. 2b: acceptors vote and tell the proposer and the learners; a quorum "
+        f"{won.value}. 2b: acceptors vote and tell the proposer and the learners; a quorum "
         f"of votes has chosen it."
     )
     sheet = Drawing(740, 524, "Paxos: two phases of two steps", desc)
