@@ -110,7 +110,7 @@ def description(traces: Iterable[Trace], part: Part = "main") -> str:
             said.append(f"{case.role}, on {on}{guard}: {case.label} ({does})")
     if part == "retry":
         said += sorted(
-            f"{back.role} after a crash: comes back with {back.keeps}" for back in story.backs
+            {f"{back.role} after a crash: comes back with {back.keeps}" for back in story.backs}
         )
     return f"Activity diagram with one lane for each role. {'. '.join(said)}."
 
@@ -177,7 +177,7 @@ def _main(story: Story) -> Sheet:
 def _choice(sheet: Sheet, story: Story, role: str, event: str, group: list[Case]) -> str:
     """One event and the cases that answer it: a diamond, if there is anything to decide."""
     lane, keep = ROLES.index(role), [case for case in group if not story.retries(case)]
-    first = next((case for case in keep if not story.waits(case)), group[0])
+    first = next((case for case in keep if not story.counts(case)), group[0])
     if event == Propose.__name__ or (len(group) == 1 and not first.guard):
         box = sheet.add(_box(story, first))
         if event == Propose.__name__:
@@ -192,15 +192,15 @@ def _choice(sheet: Sheet, story: Story, role: str, event: str, group: list[Case]
         out = Node(f"out_{role}_{event}", "connector", lane, len(aside) + 1, 0, "R", 20, 20)
         refuser = next(case for case in group if case not in keep)
         sheet.edges.append(Edge(door, sheet.add(out).name, "level", _guard(refuser, 10), drop=0))
-        if event == "Prepare":
-            sheet.add(Node("again", "connector", lane, 0, 0, "P", 20, 20))
-            sheet.edges.append(Edge("again", door, "down"))
+    if story.rejoins(role, event):
+        again = sheet.add(Node(f"again_{role}_{event}", "connector", lane, 0, 0, "P", 20, 20))
+        sheet.edges.append(Edge(again.name, door, "down"))
     return door
 
 
 def _branches(sheet: Sheet, story: Story, door: str, first: Case, aside: list[Case]) -> None:
     """The way straight on, through a bar if others wait for it; and those others."""
-    waits = [case for case in aside if story.waits(case)]
+    waits = [case for case in aside if story.counts(case) and story.then[case, first]]
     sheet.add(_box(story, first))
     into = _id(first)
     if waits:
@@ -219,14 +219,13 @@ def _branches(sheet: Sheet, story: Story, door: str, first: Case, aside: list[Ca
 def _outgoing(sheet: Sheet, story: Story, case: Case, doors: dict[tuple[str, str], str]) -> None:
     """Where it goes from an action: to the end, or to those who get its messages."""
     lane, start = ROLES.index(case.role), _id(case)
-    if Decide.__name__ in story.does(case):
+    if story.done[case, Decide.__name__]:
         end = sheet.add(Node(_id(case, "end"), "final", lane, 0, 0, "●", 22, 22)).name
         sheet.edges.append(Edge(start, end, "down"))
-    sends = [(kind, role, many) for (its, kind, role), many in story.sends.items() if its == case]
-    sends.sort(key=lambda one: ROLES.index(one[1]))
-    sends = [one for one in sends if (one[1], one[0]) in doors]
-    level = len({role for _, role, _ in sends}) > 1
-    if level or any(many > 1 for *_, many in sends):
+    sends = [(door, many) for door, many in story.arrived(case).items() if door in doors]
+    sends.sort(key=lambda one: ROLES.index(one[0][0]))
+    level = len({role for (role, _), _ in sends}) > 1
+    if level or any(many > 1 for _, many in sends):
         bar = Node(_id(case, "fork"), "bar", lane, width=72, height=5)
         if not level:
             bar = Node(_id(case, "fork"), "bar", lane, width=5, height=34, beside=start)
@@ -234,7 +233,7 @@ def _outgoing(sheet: Sheet, story: Story, case: Case, doors: dict[tuple[str, str
             Edge(start, sheet.add(bar).name, "down" if level else "level", drop=int(level))
         )
         start = bar.name
-    for kind, role, many in sends:
+    for (role, kind), many in sends:
         to = doors[role, kind]
         below = level or sheet.nodes[to].look != "decision"
         sheet.edges.append(
@@ -257,20 +256,17 @@ def _retry(story: Story) -> Sheet:
             sheet.add(Node("in_R", "connector", 1, 0, 1, "R", 20, 20))
             sheet.add(_box(story, case))
             sheet.edges.append(Edge("in_R", _id(case), "down"))
-    for case in again:
-        for its, kind, role in story.sends:
-            if its == case and kind == "Refused":
-                _refused(sheet, story, case, role)
-    _crash(sheet, story, cases)
+    _refused(sheet, story, again)
+    _crash(sheet, story)
     return sheet
 
 
 def _patience(sheet: Sheet, story: Story, cases: Sequence[Case]) -> None:
-    """The waits, and what happens when one is over."""
+    """The waits for answers, and what happens when one is over."""
     late = next((case for case in cases if "Timeout" in story.events(case)), None)
     if late is None:
         return
-    askers = [case for case in cases if "Wait answers" in story.does(case) and case != late]
+    askers = [case for case in cases if story.waits[case, "answers", late] and case != late]
     for column, case in zip((1, 0, *range(2, MOST)), askers, strict=False):
         sheet.add(_box(story, case, column))
         sheet.add(Node("wait_answers", "time", 0, 1, 0, "wait: answers", 20, 24))
@@ -280,39 +276,40 @@ def _patience(sheet: Sheet, story: Story, cases: Sequence[Case]) -> None:
     if askers:
         sheet.edges.append(Edge("wait_answers", merge, "drop"))
     sheet.edges.append(Edge(merge, _id(late), "down", _guard(late, other=False)))
-    _ask_again(sheet, story, late, _id(late))
+    _ask_again(sheet, _id(late), story.arrived(late))
 
 
-def _ask_again(sheet: Sheet, story: Story, case: Case, start: str) -> None:
-    """A new ballot goes on as in the first figure."""
-    bar = sheet.add(Node(f"{start}_fork", "bar", 0, width=5, height=34, beside=start)).name
-    sheet.edges.append(Edge(start, bar, "level", drop=0))
-    for kind, role in sorted({(kind, role) for its, kind, role in story.sends if its == case}):
+def _ask_again(sheet: Sheet, start: str, sends: dict[tuple[str, str], int]) -> None:
+    """A new ballot goes on as in the first figure, if an acceptor ever heard of it."""
+    if sends:
+        bar = sheet.add(Node(f"{start}_fork", "bar", 0, width=5, height=34, beside=start)).name
+        sheet.edges.append(Edge(start, bar, "level", drop=0))
+    for (role, kind), many in sends.items():
         out = Node(f"{start}_P", "connector", ROLES.index(role), 0, 0, "P", 20, 20)
-        many = story.sends[case, kind, role]
         sheet.edges.append(
             Edge(bar, sheet.add(out).name, "message", kind=kind.lower(), many=many, drop=0)
         )
 
 
-def _refused(sheet: Sheet, story: Story, refuser: Case, role: str) -> None:
+def _refused(sheet: Sheet, story: Story, again: Sequence[Case]) -> None:
     """A refusal reaches a proposer, who steps back."""
-    for case in story.drawn():
-        if case.role == role and "Refused" in story.events(case):
-            box = sheet.add(_box(story, case))
-            guard = _guard(case, other=False)
-            sheet.edges.append(Edge(_id(refuser), box.name, "message", guard, "refused"))
-            for effect in story.does(case):
-                if effect.startswith("Wait"):
-                    wait = Node(
-                        "wait_rival", "time", 0, 0, 0, effect.lower().replace(" ", ": "), 20, 24
-                    )
-                    sheet.edges.append(Edge(box.name, sheet.add(wait).name, "down"))
-                    if "over" in sheet.nodes:
-                        sheet.edges.append(Edge(wait.name, "over", "down"))
+    heard = sorted({(it.case, case) for it, case in story.heard if it.kind == "Refused"})
+    for refuser, case in heard:
+        if refuser not in again or case not in again:
+            continue
+        box = sheet.add(_box(story, case))
+        guard = _guard(case, other=False)
+        sheet.edges.append(Edge(_id(refuser), box.name, "message", guard, "refused"))
+        for effect in dict.fromkeys(story.does(case)):
+            if effect.startswith("Wait") and story.done[case, effect]:
+                _, why = effect.split()
+                wait = Node(f"wait_{why}", "time", 0, 0, 0, f"wait: {why}", 20, 24)
+                sheet.edges.append(Edge(box.name, sheet.add(wait).name, "down"))
+                if any(story.waits[case, why, late] for late in again):
+                    sheet.edges.append(Edge(wait.name, "over", "down"))
 
 
-def _crash(sheet: Sheet, story: Story, cases: Sequence[Case]) -> None:
+def _crash(sheet: Sheet, story: Story) -> None:
     """A crash may come at any moment; what the node comes back with was seen in the runs."""
     lanes.rows(sheet)
     base = max((node.row for node in sheet.nodes.values()), default=-1) + 1
@@ -326,9 +323,9 @@ def _crash(sheet: Sheet, story: Story, cases: Sequence[Case]) -> None:
         size = lanes.action("come back", f"with {kept}")
         back = sheet.add(Node(f"back_{role}", "action", lane, 0, base + 1, words, *size)).name
         sheet.edges.append(Edge(fall, back, "down"))
-        first = next((c for c in cases if c.role == role and "Propose" in story.events(c)), None)
+        first = min((case for case in story.again if case.role == role), default=None)
         if first:
             box = _box(story, first, 0, base + 2)
             box.name += "_again"
             sheet.edges.append(Edge(back, sheet.add(box).name, "down", _guard(first, other=False)))
-            _ask_again(sheet, story, first, box.name)
+            _ask_again(sheet, box.name, story.arrived(first, again=True))
