@@ -7,6 +7,7 @@ several cases ran, an arrow is a message or a wait that one case asked for and a
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
@@ -28,20 +29,8 @@ MOST = 16  # actions in one figure; more is a wall, not a picture
 def transitions(traces: Iterable[Trace]) -> tuple[Transition, ...]:
     """The aggregated table, in the order of the roles and of their source."""
     story = read(traces)
-    rows = [
-        Transition(t.case, t.event, t.before, t.effects, t.after, t.changed, count)
-        for t, count in story.taken.items()
-    ]
-    key = [
-        (ROLES.index(t.case.role), t.case.number, t.event, t.before, t.effects, t.after)
-        for t in rows
-    ]
-    return tuple(
-        row
-        for _, row in sorted(
-            zip(key, rows, strict=True), key=lambda pair: (pair[0], pair[1].changed)
-        )
-    )
+    rows = [replace(one, count=count) for one, count in story.taken.items()]
+    return tuple(sorted(rows, key=lambda row: (ROLES.index(row.case.role), row)))
 
 
 def untaken(traces: Iterable[Trace]) -> list[str]:

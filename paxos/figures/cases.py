@@ -183,7 +183,7 @@ def all_cases(rules: dict[str, Watched]) -> Iterable[Case]:
 # All runs together.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Transition:
     """What a role did, and how often."""
 
