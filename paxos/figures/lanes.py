@@ -13,7 +13,8 @@ from itertools import pairwise
 from .theme import text_width
 
 Point = tuple[float, float]
-SMALL, GUARD, LINE, PAD, CLEAR = 12.5, 11.6, 15, 7, 7
+CODE, SMALL = 11.6, 12.5  # a figure of 730 px shown at 700 keeps 11 px
+LINE, PAD, CLEAR = 15, 7, 7
 BEND, TITLE = 14, 36
 
 
@@ -76,7 +77,7 @@ def action(label: str, below: str = "") -> tuple[float, float]:
     """The size of a box for a label, with its step badge, and a small line below."""
     badge, _, words = label.rpartition(": ")
     wide = text_width(words, 13, "bold") + (28 if badge else 0)
-    return round(max(wide, text_width(below, GUARD, "mono")) + 20), 44 if below else 28
+    return round(max(wide, text_width(below, CODE, "mono")) + 20), 44 if below else 28
 
 
 def rows(sheet: Sheet) -> None:
@@ -199,7 +200,7 @@ def _level(sheet: Sheet, lane: int, pair: set[int]) -> float:
 
 def words_width(lines: tuple[str, ...]) -> float:
     """The length of the longest line of a guard."""
-    return max((text_width(line, GUARD, "mono") for line in lines), default=0)
+    return max((text_width(line, CODE, "mono") for line in lines), default=0)
 
 
 def routes(sheet: Sheet) -> Iterator[tuple[Edge, list[list[Point]], Point, str]]:
@@ -270,7 +271,7 @@ def dot(sheet: Sheet, name: str) -> str:
         f"digraph {name} {{",
         f'  graph [layout=nop2, bb="0,0,{sheet.borders[-1]:g},{tall:g}"];',
         '  node [fixedsize=true, fontname="Paxos Sans", fontsize=13, shape=box];',
-        '  edge [fontname="Paxos Mono", fontsize=11.6];',
+        f'  edge [fontname="Paxos Mono", fontsize={CODE}];',
     ]
     for number, title in enumerate(sheet.lanes):
         left, right = sheet.borders[number : number + 2]

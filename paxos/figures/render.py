@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .lanes import CODE, SMALL, Point
 from .theme import COLOURS, KINDS, Drawing, Figure, text_width
 
-Point = tuple[float, float]
 MARGIN = 1.0
-CODE, SMALL = 11.6, 12.5  # a figure of 730 px shown at 700 keeps 11 px
 
 
 class RenderError(RuntimeError):
