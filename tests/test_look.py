@@ -5,19 +5,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from colours import contrast
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def luminance(colour: str) -> float:
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -39,6 +29,11 @@ def test_text_has_enough_contrast(theme: str) -> None:
     ):
         for ground in ("paper", "panel"):
             assert contrast(colour[name], colour[ground]) >= 4.5, f"{theme}: {name} on {ground}"
+
+
+def test_contrast_is_what_the_standard_says() -> None:
+    assert contrast("#000000", "#ffffff") == contrast("#ffffff", "#000000") == 21
+    assert round(contrast("#777777", "#ffffff"), 2) == 4.48
 
 
 def test_logo_is_well_formed_and_named() -> None:
