@@ -19,17 +19,12 @@ CHECKS: list[tuple[str, list[str], str]] = [
 ]
 
 
-def present(words: list[str]) -> list[str]:
-    named = set(PYTHON_FOLDERS + TEXT)
-    return [word for word in words if word not in named or (ROOT / word).exists()]
-
-
 def run(command: list[str]) -> tuple[bool, str]:
     """Run a check; its output passes through, and the last line that tells something is kept."""
     program = str(BIN / command[0])
     last = ""
     with subprocess.Popen(
-        [program, *present(command[1:])],
+        [program, *command[1:]],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
