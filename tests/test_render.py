@@ -1,6 +1,8 @@
 """Any DOT becomes a figure in the look of all others."""
 
-import shutil
+import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
@@ -47,13 +49,35 @@ def test_a_label_across_an_arrow_is_a_fault():
     assert any("lies across" in fault for fault in faults)
 
 
-def test_without_dot_the_error_names_the_cure(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """A Python of its own, with nothing beside it, and an empty PATH."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def test_without_dot_the_error_names_the_cure(elsewhere):
     with pytest.raises(render.RenderError, match=r"pip install 'passive-paxos\[book\]'") as caught:
         render.figure(GRAPH, "t", "d")
     assert "write the .dot file instead" in str(caught.value)
 
 
+def test_without_the_package_the_error_is_the_same(monkeypatch):
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    with pytest.raises(render.RenderError, match=r"pip install 'passive-paxos\[book\]'"):
+        render.figure(GRAPH, "t", "d")
+
+
+def test_the_script_of_the_wheel_is_enough(elsewhere, monkeypatch):
+    script = Path(sysconfig.get_path("scripts"), "graphviz-pure")
+    (elsewhere / script.name).symlink_to(script)
+    monkeypatch.setenv("PATH", "")
+    assert render.figure(GRAPH, "t", "d").faults == ()
+
+
 def test_a_text_that_is_no_graph_is_refused():
     with pytest.raises(render.RenderError, match="dot cannot read this graph"):
         render.figure("digraph { a -> ", "t", "d")
+    with pytest.raises(render.RenderError, match="there is none in it"):
+        render.figure("", "t", "d")

@@ -104,17 +104,6 @@ def install_package():
         stop("Installing this package into .venv failed, as said above.", "Try `make clean` first.")
 
 
-def link_dot():
-    """`graphviz-pure` answers to the name that the graphviz package calls: dot."""
-    for suffix in ("", ".exe"):
-        pure, dot = (os.path.join(BIN, name + suffix) for name in ("graphviz-pure", "dot"))
-        if os.path.exists(pure) and not os.path.lexists(dot):
-            try:
-                os.symlink(os.path.basename(pure), dot)
-            except OSError:
-                shutil.copy2(pure, dot)
-
-
 def main():
     if sys.version_info < (3, 11):
         found = "%d.%d" % sys.version_info[:2]
@@ -129,7 +118,6 @@ def main():
         stamp("lab", "")
         stamp("package", "")
         install("requirements.txt", exact=True)
-        link_dot()
         stamp("made-by", digest())
         stamp("lock", lock)
     package = digest("pyproject.toml")

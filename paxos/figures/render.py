@@ -4,7 +4,6 @@ import json
 import math
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,10 @@ from .lanes import CODE, SMALL, Point
 from .theme import COLOURS, KINDS, Drawing, Figure, text_width
 
 MARGIN = 1.0
+NO_DOT = (
+    "there is no `dot` to lay the graph out: install the extra: "
+    "pip install 'passive-paxos[book]', or write the .dot file instead"
+)
 
 
 class RenderError(RuntimeError):
@@ -35,29 +38,31 @@ def figure(dot_text: str, title: str, desc: str) -> Figure:
     return sheet.drawing.figure()
 
 
-def find_dot() -> str | None:
+def find_dot() -> Path:
     """The `dot` of this Python's own environment first: it is the same on every machine."""
     own = str(Path(sys.executable).parent)
-    places = [(name, path) for path in (own, None) for name in ("dot", "graphviz-pure")]
-    return next((found for name, path in places if (found := shutil.which(name, path=path))), None)
+    places = [(name, path) for path in (own, None) for name in ("graphviz-pure", "dot")]
+    return Path(next(filter(None, (shutil.which(name, path=path) for name, path in places)), "dot"))
 
 
 def layout(dot_text: str) -> dict[str, Any]:
     """What `dot` makes of the text, as JSON."""
-    program = find_dot()
-    if program is None:
-        raise RenderError(
-            "there is no `dot` to lay the graph out: install the extra: "
-            "pip install 'passive-paxos[book]', or write the .dot file instead"
-        )
-    done = subprocess.run(
-        [program, "-Tjson"], input=dot_text.encode(), capture_output=True, check=False
-    )
     try:
-        found: dict[str, Any] = json.loads(done.stdout)
-    except json.JSONDecodeError:
-        said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+        import graphviz  # here, not above: without it, everything but this still works
+
+        graphviz.backend.dot_command.DOT_BINARY = find_dot()
+        found: dict[str, Any] = json.loads(
+            graphviz.pipe("dot", "json", dot_text.encode(), quiet=True)
+        )
+    except ModuleNotFoundError:
+        raise RenderError(NO_DOT) from None
+    except graphviz.ExecutableNotFound:
+        raise RenderError(NO_DOT) from None
+    except graphviz.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip()
         raise RenderError(f"dot cannot read this graph: {said}") from None
+    except json.JSONDecodeError:
+        raise RenderError("dot cannot read this graph: there is none in it") from None
     return found
 
 
