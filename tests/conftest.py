@@ -1,5 +1,9 @@
-"""What all tests share: the flag that writes transcripts anew, and reproducible examples."""
+"""What all tests share: the book, the flag that writes transcripts anew, and reproducible examples."""
 
+from pathlib import Path
+
+import pytest
+from books import PARTS, ROOT, build
 from hypothesis import settings
 
 # The same examples on every machine and every run: a failure that nobody can repeat helps nobody.
@@ -13,3 +17,10 @@ def pytest_addoption(parser):
         action="store_true",
         help="write tests/transcripts/*.txt anew; read the difference before you commit it",
     )
+
+
+@pytest.fixture(scope="session")
+def book() -> Path:
+    """The whole book, built as `make book` builds it (strictly: any warning fails)."""
+    build(ROOT, *PARTS)
+    return ROOT / "build"

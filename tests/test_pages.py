@@ -11,12 +11,9 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+from books import ROOT, build
 from bs4 import BeautifulSoup
-from pypdf import PdfReader
-from pypdf.generic import DictionaryObject
 
-ROOT = Path(__file__).resolve().parent.parent
-PARTS = ["site", "notebooks", "paper"]
 NOT_PAGES = {"genindex.html", "search.html", "py-modindex.html"}
 OUTSIDE = re.compile(r"^(?:https?:|wss?:|ftp:)?//")
 # What a script or style could fetch by itself. Plain text (licences, name spaces, comments) is not a request.
@@ -24,20 +21,6 @@ FETCHING = re.compile(
     r"""(?:fetch|import|importScripts|EventSource|WebSocket|sendBeacon|\.open)\s*\(\s*["'`](?:https?:|wss?:)?//"""
     r"""|url\(\s*["']?(?:https?:)?//|@import\s+["'](?:https?:)?//|\.src\s*=\s*["'`](?:https?:)?//"""
 )
-
-
-def build(root: Path, *parts: str) -> None:
-    command = [sys.executable, str(root / "tools" / "build.py"), *parts]
-    environment = os.environ | {"STRICT": "1"}
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"the book does not build:\n{done.stdout}{done.stderr}"
-
-
-@pytest.fixture(scope="session")
-def book() -> Path:
-    """The whole book, built as `make book` builds it (strictly: any warning fails)."""
-    build(ROOT, *PARTS)
-    return ROOT / "build"
 
 
 @pytest.fixture(scope="session")
@@ -213,71 +196,6 @@ def test_every_page_offers_its_notebook_and_the_way_on(
     last = [name for name in order if not pages[name].select_one("a.right-next")]
     assert first == ["index.html"]
     assert len(last) == 1, f"pages outside the order of the book: {last}"
-
-
-# ---- the paper -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def paper(book: Path) -> PdfReader:
-    return PdfReader(book / "paxos.pdf")
-
-
-def test_the_paper_has_title_language_tags_and_outline(paper: PdfReader) -> None:
-    root = paper.root_object
-    assert paper.metadata is not None
-    assert paper.metadata.title == "Paxos You Can Run"
-    assert root["/Lang"] == "en"
-    assert root["/MarkInfo"]["/Marked"]
-    assert "/StructTreeRoot" in root
-    assert [item for item in paper.outline if not isinstance(item, list)], "no outline"
-    assert paper.xmp_metadata is not None
-    xmp = paper.xmp_metadata.stream.get_data()
-    assert b"pdfuaid:part" in xmp
-    assert b"pdfaid:part" in xmp
-
-
-def test_the_paper_carries_its_fonts_and_asks_for_nothing(paper: PdfReader) -> None:
-    names = set()
-    for page in paper.pages:
-        for font in page["/Resources"].get("/Font", DictionaryObject()).values():
-            whole = font.get_object()
-            names.add(str(whole["/BaseFont"]))
-            for part in whole.get("/DescendantFonts", [whole]):
-                kept = part.get_object()["/FontDescriptor"]
-                assert {"/FontFile", "/FontFile2", "/FontFile3"} & set(kept), (
-                    f"{whole['/BaseFont']} is not embedded"
-                )
-    assert any("PaxosSerif" in name for name in names), names
-    for item in range(1, len(paper.xref[0]) + 1):
-        thing = paper.get_object(item) if item in paper.xref[0] else None
-        if isinstance(thing, DictionaryObject):
-            assert thing.get("/S") not in {"/JavaScript", "/Launch", "/SubmitForm", "/ImportData"}
-            assert "/EmbeddedFiles" not in thing
-
-
-def test_nothing_in_the_paper_leaves_its_page(paper: PdfReader) -> None:
-    for number, page in enumerate(paper.pages, 1):
-        places: list[tuple[float, str]] = []
-        page.extract_text(
-            visitor_text=lambda text, _cm, tm, _font, _size, places=places: places.append(
-                (tm[4], text)
-            )
-        )
-        assert all(x <= page.mediabox.width - 40 for x, text in places if text.strip()), (
-            f"page {number}"
-        )
-
-
-def test_the_paper_is_the_same_bytes_again(book: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        str(ROOT / "tools" / "paper.py"),
-        str(book / "single" / "index.html"),
-        str(tmp_path / "again.pdf"),
-    ]
-    subprocess.run(command, check=True, cwd=ROOT)
-    assert (tmp_path / "again.pdf").read_bytes() == (book / "paxos.pdf").read_bytes()
 
 
 # ---- nothing stale -------------------------------------------------------------------------------------------
