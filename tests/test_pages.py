@@ -1,5 +1,6 @@
 """The book as built: every page ran, every link leads somewhere, nothing is stale, nothing is fetched from outside."""
 
+import importlib
 import json
 import os
 import re
@@ -240,6 +241,18 @@ def copy(tmp_path: Path) -> Path:
     (root / "docs" / "index.md").write_text(PAGE)
     (root / "docs" / "other.md").write_text(OTHER)
     return root
+
+
+@pytest.mark.parametrize("part", ["paxos/protocol/acceptor.py", "requirements.txt"])
+def test_the_outputs_of_other_rules_or_other_packages_are_not_used(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    digest = importlib.import_module("book").digest
+    before = digest(copy)
+    assert digest(copy) == before
+    (copy / part).write_text((copy / part).read_text("utf-8") + "# edited\n", "utf-8")
+    assert digest(copy) != before
 
 
 def runs(root: Path) -> dict[str, int]:

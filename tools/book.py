@@ -28,7 +28,8 @@ DARK_BLOCK = re.compile(r"/\*dark\*/.*?/\*end\*/", re.S)
 def digest(root: Path) -> str:
     """A digest of everything that a cell can call: an edit there makes every page run again."""
     seen = hashlib.sha256(f"{sys.version_info[:2]} {root}".encode())
-    for path in sorted([*root.glob("paxos/**/*.py"), *root.glob("benchmarks/results/*.json")]):
+    parts = ("paxos/**/*.py", "benchmarks/results/*.json", "requirements.txt")
+    for path in sorted(path for part in parts for path in root.glob(part)):
         seen.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return seen.hexdigest()[:16]
 
