@@ -13,4 +13,7 @@ def build(root: Path, *parts: str) -> None:
     command = [sys.executable, str(root / "tools" / "build.py"), *parts]
     environment = os.environ | {"STRICT": "1"}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"the book does not build:\n{done.stdout}{done.stderr}"
+    said = "\n".join(
+        (done.stdout + done.stderr).splitlines()[-20:]
+    )  # each test that needs it says it
+    assert done.returncode == 0, f"the book does not build:\n{said}"

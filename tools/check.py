@@ -1,6 +1,10 @@
-"""Every check of this repository, one after the other, with the time each took. All run even if one fails."""
+"""Every check of this repository, one after the other, with the time each took. All run even if one fails.
+
+The end of the output is for a newcomer who broke a rule: it says which.
+"""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,19 +14,24 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTHON_FOLDERS = ["paxos", "tests", "tools", "benchmarks", "conf.py"]
 TEXT = ["docs", "paxos", "tests", "tools", "benchmarks", "conf.py", "Makefile", "references.bib"]
+MOST = 12  # broken rules that are named at the end: they must stay on the screen
 CHECKS: list[tuple[str, list[str], str]] = [
     ("format", ["ruff", "format", "--check", "--quiet", *PYTHON_FOLDERS], "cure: ruff format ."),
     ("lint", ["ruff", "check", "--quiet", *PYTHON_FOLDERS], "cure: often ruff check --fix ."),
     ("types", ["mypy", "--no-error-summary"], "cure: see the lines above"),
     ("spelling", ["codespell", *TEXT], "cure: mend the words, or name them in pyproject.toml"),
-    ("tests", ["python", "-m", "pytest", "--durations=5", "--durations-min=2"], "cure: see above"),
+    (
+        "tests",
+        ["python", "-m", "pytest", "--tb=short", "--durations=5", "--durations-min=2"],
+        "cure: see above",
+    ),
 ]
 
 
-def run(command: list[str]) -> tuple[bool, str]:
-    """Run a check; its output passes through, and the last line that tells something is kept."""
+def run(command: list[str]) -> tuple[bool, list[str]]:
+    """Run a check; its output passes through, and the lines that tell something are kept."""
     program = str(BIN / command[0])
-    last = ""
+    said = []
     with subprocess.Popen(
         [program, *command[1:]],
         cwd=ROOT,
@@ -33,24 +42,39 @@ def run(command: list[str]) -> tuple[bool, str]:
         assert process.stdout
         for line in process.stdout:
             print(line, end="", flush=True)
-            last = line.strip() or last
-    return process.returncode == 0, last
+            said += [line.strip()] if line.strip() else []
+    return process.returncode == 0, said
+
+
+def broken_rules(said: list[str]) -> list[str]:
+    """The failed tests of the rules, file by file: their names are sentences."""
+    rules = {path.stem for path in (ROOT / "paxos" / "protocol").glob("*.py")}
+    failed = [re.match(r"FAILED tests/test_(\w+)\.py::test_(\w+)", line) for line in said]
+    found = [(it[1], it[2].replace("_", " ")) for it in failed if it and it[1] in rules]
+    return [f"{rule}: {sentence}" for rule, sentence in dict.fromkeys(found)]
 
 
 def main() -> int:
     os.environ["PATH"] = str(BIN) + os.pathsep + os.environ.get("PATH", "")
     os.environ["PYTHONPATH"] = str(ROOT)
-    rows, failed, closing = [], 0, ""
+    rows, failed, said = [], 0, [""]
     for name, command, cure in CHECKS:
         print(f"== {name}", flush=True)
         started = time.monotonic()
-        good, last = run(command)
+        good, said = run(command)
         seconds = time.monotonic() - started
         failed += not good
         rows.append(f"{name:<10} {seconds:7.1f} s   {'passed' if good else 'FAILED   ' + cure}")
-        closing = last if name == "tests" else closing
-    print("\n" + "\n".join(rows))
-    print(closing)
+    print("\n" + "\n".join([*rows, *said[-1:]]))  # the tests come last
+    if broken := broken_rules(said):
+        print("\nRules that no longer hold; mend these first, the rest may follow:")
+        print("\n".join(f"  {rule}" for rule in broken[:MOST]))
+        print(f"  and {len(broken) - MOST} more\n" * (len(broken) > MOST), end="")
+        print(
+            "To see one alone: .venv/bin/python -m pytest tests/test_"
+            + broken[0].split(":")[0]
+            + ".py"
+        )
     return 1 if failed else 0
 
 
