@@ -29,9 +29,9 @@ figures: .venv  ## draw _static/images/ again (the only command that writes ther
 serve: .venv  ## the site at localhost, rebuilt and reloaded at every change (PORT=8000)
 	@$(RUN) tools/build.py serve --port $(PORT)
 
-lab:  ## the pages as notebooks in JupyterLab
+lab:  ## the pages as notebooks in JupyterLab (PORT=8000)
 	@$(MAKE) --no-print-directory .venv EXTRA=--lab
-	@$(RUN) tools/build.py lab
+	@$(RUN) tools/build.py lab --port $(PORT)
 
 test: .venv  ## every check: format, lint, types, spelling, tests, pages
 	@$(RUN) tools/check.py

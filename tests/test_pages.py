@@ -304,9 +304,13 @@ def test_a_failed_cell_stops_the_strict_build_and_shows_in_the_lax_one(copy: Pat
         command, cwd=copy, env=os.environ | {"STRICT": "0"}, capture_output=True, text=True
     )
     assert lax.returncode == 0, lax.stderr
-    assert "a planted mistake" in (copy / "build" / "site" / "other.html").read_text("utf-8")
+    said = "cell 1 of 1: AssertionError: a planted mistake"
+    assert f"docs/other.md: {said}" in lax.stderr
+    assert said in (copy / "build" / "site" / "other.html").read_text("utf-8")
     strict = subprocess.run(
         command, cwd=copy, env=os.environ | {"STRICT": "1"}, capture_output=True, text=True
     )
     assert strict.returncode != 0
-    assert "STRICT=0" in strict.stderr
+    assert said in strict.stderr and "STRICT=0" in strict.stderr
+    again = subprocess.run(command, cwd=copy, env=os.environ | {"STRICT": "1"}, capture_output=True)
+    assert again.returncode != 0, "what was read before must not hide the mistake"

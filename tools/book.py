@@ -2,12 +2,14 @@
 
 import hashlib
 import html
+import json
 import os
 import pydoc
 import re
 import shutil
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +34,6 @@ def digest(root: Path) -> str:
     for path in sorted(path for part in parts for path in root.glob(part)):
         seen.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return seen.hexdigest()[:16]
-
-
-def cache_folder(root: Path, key: str, strict: bool) -> Path:
-    """Where outputs are kept. Pages with failed cells are kept apart: they may never enter a strict build."""
-    return root / "build" / "cache" / (key if strict else key + "-lax")
 
 
 def forget_old_caches(folder: Path, keep: int = 4) -> None:
@@ -230,14 +227,49 @@ def mend_page(
     context["body"] = body
 
 
-def name_failed_cells(app: Sphinx, doctree: nodes.document) -> None:
-    """A lax build shows a failed cell in its page; the terminal says which page to look at."""
-    if not app.config.nb_execution_allow_errors:
-        return
-    for node in doctree.findall(nodes.literal_block):
-        if "traceback" in node.get("classes", []):
-            last = node.astext().strip().splitlines()[-1]
-            log.info("A cell of %s failed: %s", app.env.docname, last, color="red")
+def find_failed_cells(app: Sphinx, doctree: nodes.document) -> None:
+    """Say at the top of a page which of its cells failed, hidden ones too."""
+    docname = app.env.docname
+    failed = app.env.metadata[docname]["failed_cells"] = list(failures(executed(app, docname)))
+    if failed:
+        items = [nodes.list_item("", nodes.paragraph(text=words)) for words in failed]
+        box = nodes.warning("", nodes.paragraph(text="Cells of this page failed:"))
+        box += nodes.bullet_list("", *items)
+        top = next(doctree.findall(nodes.section), doctree)
+        top.insert(1, box)
+
+
+def failures(path: Path | None) -> Iterator[str]:
+    """Each failed cell of an executed notebook, in one line."""
+    notebook = json.loads(path.read_text("utf-8")) if path else {"cells": []}
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    for number, cell in enumerate(cells, 1):
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                words = f"{output['ename']}: {output['evalue']}".rstrip(": ").splitlines()[0]
+                yield f"cell {number} of {len(cells)}: {words}"
+
+
+def read_failed_pages_again(app: Sphinx, env: Any, *_: Any) -> list[str]:
+    """A page that failed is never up to date: else its mistake would be forgotten."""
+    return [name for name in sorted(env.found_docs) if env.metadata[name].get("failed_cells")]
+
+
+def name_failed_cells(app: Sphinx, env: Any) -> None:
+    """Name every failed cell in the terminal, at every build; in a strict one they are warnings."""
+    strict = os.environ.get("STRICT", "1") != "0"
+    failed = [
+        (docname, words)
+        for docname in sorted(env.found_docs)
+        for words in env.metadata[docname].get("failed_cells", ())
+    ]
+    for docname, words in failed:
+        if strict:
+            log.warning("%s: %s", f"docs/{docname}.md", words, type="book", subtype="cell")
+        else:
+            print(f"docs/{docname}.md: {words}", file=sys.stderr, flush=True)
+    if failed:
+        print("If you broke a rule: `make test` names it.", file=sys.stderr, flush=True)
 
 
 def real_name(app: Sphinx, env: Any, node: nodes.Element, shown: nodes.Node) -> nodes.Node | None:
@@ -259,7 +291,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.connect("builder-inited", tidy)
-    app.connect("doctree-read", name_failed_cells)
+    app.connect("env-get-outdated", read_failed_pages_again)
+    app.connect("doctree-read", find_failed_cells)
+    app.connect("env-check-consistency", name_failed_cells)
     app.connect("doctree-resolved", describe_images)
     app.connect("missing-reference", real_name)
     app.connect("html-page-context", offer_notebook)

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,11 +15,14 @@ import paper as maker
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 SITE = BUILD / "site"
-STRICT = os.environ.get("STRICT", "1") != "0"
 
 
-def sphinx(builder: str, target: Path, strict: bool) -> None:
-    flags = ["-n", *(["-W", "--keep-going"] if strict else []), "-q"]
+def strict() -> bool:
+    return os.environ.get("STRICT", "1") != "0"
+
+
+def sphinx(builder: str, target: Path) -> None:
+    flags = ["-n", *(["-W", "--keep-going"] if strict() else []), "-q"]
     command = [
         sys.executable,
         "-m",
@@ -38,7 +42,7 @@ def sphinx(builder: str, target: Path, strict: bool) -> None:
 
 
 def site() -> None:
-    sphinx("html", SITE, STRICT)
+    sphinx("html", SITE)
 
 
 def notebooks() -> None:
@@ -49,20 +53,20 @@ def notebooks() -> None:
 
 
 def paper() -> None:
-    sphinx("singlehtml", BUILD / "single", STRICT)
+    sphinx("singlehtml", BUILD / "single")
     maker.make(BUILD / "single" / "index.html", BUILD / "paxos.pdf")
 
 
-PARTS = {  # what makes it, what it makes
-    "site": (site, "build/site/index.html"),
-    "notebooks": (notebooks, "build/notebooks/"),
-    "paper": (paper, "build/paxos.pdf"),
+PARTS = {  # what makes it, what it makes, what to say meanwhile
+    "site": (site, "build/site/index.html", "Reading the pages, running their cells ..."),
+    "notebooks": (notebooks, "build/notebooks/", "Writing the notebooks ..."),
+    "paper": (paper, "build/paxos.pdf", "Setting the paper ..."),
 }
 
 
 def inputs() -> str:
     """A digest of every file that the book is made from, and of the two settings that change it."""
-    seen = hashlib.sha256(f"{sys.version} {STRICT} {maker.commit_time()}".encode())
+    seen = hashlib.sha256(f"{sys.version} {strict()} {maker.commit_time()}".encode())
     names = ["conf.py", "references.bib", "requirements.txt"]
     for folder in ("docs", "paxos", "_static", "tools", "benchmarks/results"):
         names += [str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*")]
@@ -76,10 +80,11 @@ def build(parts: list[str]) -> None:
     """Make the parts whose inputs changed since they were last made without a complaint."""
     now = inputs()
     for part in parts:
-        make, made = PARTS[part]
+        make, made, doing = PARTS[part]
         stamp = BUILD / "stamps" / part
         if not ((ROOT / made).exists() and stamp.exists() and stamp.read_text() == now):
             stamp.unlink(missing_ok=True)
+            print(doing, file=sys.stderr, flush=True)
             make()
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.write_text(now)
@@ -89,6 +94,8 @@ def build(parts: list[str]) -> None:
 def serve(port: int) -> None:
     """Its own folder, and never strict: a reader who breaks a rule sees the failed cell in the page."""
     os.environ["STRICT"] = "0"
+    free(port)
+    print("Reading the pages and running their cells; the address comes when they are ready.")
     watched = ("paxos", "_static", "references.bib", "conf.py")
     watch = [word for name in watched for word in ("--watch", name)]
     ignore = ["--re-ignore", r"__pycache__|\.pyc$|\.ipynb_checkpoints|~$"]
@@ -97,18 +104,34 @@ def serve(port: int) -> None:
     raise SystemExit(subprocess.call([*command, *flags], cwd=ROOT))
 
 
-def lab() -> None:
-    """JupyterLab opens the Markdown pages themselves: jupytext reads and writes them as notebooks."""
-    viewers = '{"defaultViewers": {"markdown": "Jupytext Notebook", "myst": "Jupytext Notebook"}}'
-    name = "@jupyterlab/docmanager-extension/plugin.jupyterlab-settings"
-    settings = BUILD / "lab" / name
-    settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text(viewers, "utf-8")
-    os.environ["JUPYTERLAB_SETTINGS_DIR"] = str(BUILD / "lab")
+def lab(port: int) -> None:
+    """JupyterLab opens copies of the executed notebooks, with the rules in them, to play with."""
+    os.environ["STRICT"] = "0"
+    build(["site", "notebooks"])
+    copies = BUILD / "lab"
+    for path in sorted((BUILD / "notebooks").rglob("*.ipynb")):
+        copy = copies / path.relative_to(BUILD / "notebooks")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if not copy.exists():
+            shutil.copyfile(path, copy)
+    print("Your copies are in build/lab/ and stay as you leave them; remove it to begin anew.")
     os.environ["PYTHONPATH"] = str(ROOT)
     as_root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
-    command = [sys.executable, "-m", "jupyterlab", "--notebook-dir=docs", *as_root]
-    raise SystemExit(subprocess.call(command, cwd=ROOT))
+    flags = [f"--notebook-dir={copies}", f"--port={port}", *as_root]
+    quiet = "--LabApp.news_url=None"
+    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", *flags, quiet], cwd=ROOT))
+
+
+def free(port: int) -> None:
+    """Stop with a cure if something else listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise SystemExit(
+                f"Port {port} is in use. Pick another: make serve PORT={port + 1}"
+            ) from None
 
 
 def main() -> None:
@@ -119,7 +142,7 @@ def main() -> None:
     if "serve" in options.parts:
         serve(options.port)
     if "lab" in options.parts:
-        lab()
+        lab(options.port)
     started = time.monotonic()
     build(options.parts)
     print(f"in {time.monotonic() - started:.0f} s", file=sys.stderr)
