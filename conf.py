@@ -10,7 +10,7 @@ for folder in (ROOT, ROOT / "tools"):
 
 import book  # noqa: E402
 
-# Kernels start from here: they must see this tree, this venv's `dot`, and nothing of the reader's own set-up.
+# Kernels start from here: they must see this tree, this venv's programs, and nothing of the reader's own set-up.
 os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
 os.environ["PYTHONPATH"] = str(ROOT)
 os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
