@@ -105,13 +105,18 @@ def summary(trace: Trace, colour: bool) -> Iterable[str]:
     for slot, one in first.items():
         where = "chosen" if slot is None else f"chosen in slot {slot}"
         words = f"{where}: {text(one.proposal.value)} in {trace.short(one.proposal.ballot)}"
-        price = f"at {one.at / trace.header.tick:.2f}, after a chain of {depth[one.index]} messages"
+        price = span(one.at / trace.header.tick, depth[one.index])
         yield (f"\x1b[38;5;{GOLD}m{words}\x1b[0m" if colour else words) + f", {price}"
     if not first:
         yield "nothing was chosen"
     elif any(isinstance(e, Decide) for step in trace.steps() for e in step.effects[: step.done]):
         paid = cost(trace)
-        yield f"first known to {paid.node} at {paid.time:.2f}, after a chain of {paid.chain} messages"
+        yield f"first known to {paid.node} {span(paid.time, paid.chain)}"
     yield f"messages: {sent} sent, {lost} lost"
     for name in broken(trace):
         yield f"BROKEN: {name}"
+
+
+def span(time: float, chain: int) -> str:
+    """How long something took: on the clock, and in messages that had to follow each other."""
+    return f"at {time:.2f} message delays, by a chain of {chain} messages"
