@@ -30,8 +30,8 @@ def test_a_run_ends_with_what_was_chosen_and_what_it_cost(capsys):
     code, out, err = call(capsys, "run", "static")
     assert code == 0 and err == ""
     assert out.endswith(
-        "\n\nchosen: Ben in 1.ben, at 4.49 message delays, by a chain of 3 messages\n"
-        "first known to l1 at 5.18 message delays, by a chain of 4 messages\n"
+        "\n\nchosen: Ben in 1.ben at 4.49 message delays, chain of 3\n"
+        "first known to l1 at 5.18 message delays, chain of 4\n"
         "messages: 63 sent, 0 lost\n"
     )
 

@@ -314,3 +314,16 @@ def test_a_failed_cell_stops_the_strict_build_and_shows_in_the_lax_one(copy: Pat
     assert said in strict.stderr and "STRICT=0" in strict.stderr
     again = subprocess.run(command, cwd=copy, env=os.environ | {"STRICT": "1"}, capture_output=True)
     assert again.returncode != 0, "what was read before must not hide the mistake"
+
+
+def test_text_that_arrives_in_pieces_is_shown_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a kernel cuts its output differs from run to run; the page must not."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    join = importlib.import_module("book").join_text
+    whole = {"output_type": "stream", "name": "stdout", "text": "3 proposers: 3\n3 proposers: 3\n"}
+    other = {"output_type": "stream", "name": "stderr", "text": "3 proposers: 3\n"}
+    pieces = [{**whole, "text": text} for text in ("3", " proposers: 3\n", "3", " proposers: 3\n")]
+    last = {**whole, "text": "3"}
+    outputs = [*pieces, other, {"output_type": "display_data"}, last]
+    join(outputs)
+    assert outputs == [whole, other, {"output_type": "display_data"}, last]

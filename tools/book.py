@@ -174,17 +174,31 @@ def executed(app: Sphinx, docname: str) -> Path | None:
     return path if cells and path.is_file() else None
 
 
-def keep_cached_outputs() -> None:
-    """MyST-NB writes the notebook it was given; with a cached run the outputs are in another object. Put them back."""
+def mend_execution() -> None:
+    """Two faults of MyST-NB, mended where it runs a notebook.
+
+    It writes the notebook it was given; with a cached run the outputs are in another object: put
+    them back. And text arrives in pieces that differ from run to run, which it joins by new lines.
+    """
     start = NotebookClientCache.start_client
 
     def start_client(self: NotebookClientCache) -> None:
         given = self._notebook
         start(self)
-        if self._notebook is not given:
-            given.cells = self._notebook.cells
+        given.cells = self._notebook.cells
+        for cell in given.cells:
+            join_text(cell.get("outputs", []))
 
     NotebookClientCache.start_client = start_client
+
+
+def join_text(outputs: list[Any]) -> None:
+    """Make one output of neighbouring pieces of the same stream."""
+    for number in range(len(outputs) - 1, 0, -1):
+        one, after = outputs[number - 1 : number + 1]
+        if one["output_type"] == after["output_type"] == "stream" and one["name"] == after["name"]:
+            one["text"] += after["text"]
+            del outputs[number]
 
 
 def offer_notebook(
@@ -286,7 +300,7 @@ def tidy(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    keep_cached_outputs()
+    mend_execution()
     app.add_config_value("book_digest", "", "env", str)
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))

@@ -106,7 +106,7 @@ def summary(trace: Trace, colour: bool) -> Iterable[str]:
         where = "chosen" if slot is None else f"chosen in slot {slot}"
         words = f"{where}: {text(one.proposal.value)} in {trace.short(one.proposal.ballot)}"
         price = span(one.at / trace.header.tick, depth[one.index])
-        yield (f"\x1b[38;5;{GOLD}m{words}\x1b[0m" if colour else words) + f", {price}"
+        yield (f"\x1b[38;5;{GOLD}m{words}\x1b[0m" if colour else words) + f" {price}"
     if not first:
         yield "nothing was chosen"
     elif any(isinstance(e, Decide) for step in trace.steps() for e in step.effects[: step.done]):
@@ -119,4 +119,4 @@ def summary(trace: Trace, colour: bool) -> Iterable[str]:
 
 def span(time: float, chain: int) -> str:
     """How long something took: on the clock, and in messages that had to follow each other."""
-    return f"at {time:.2f} message delays, by a chain of {chain} messages"
+    return f"at {time:.2f} message delays, chain of {chain}"
