@@ -1,4 +1,4 @@
-"""What a trace amounts to: what was chosen and when, what it cost, and whether a rule was broken.
+"""What a trace amounts to: what was chosen and when, what it cost, and whether an invariant was broken.
 
 All of it is seen by the all-seeing eye. No participant knows as much.
 """

@@ -182,7 +182,7 @@ def test_the_figure_is_told_in_words(traces, part):
     words = activity.description(traces, part)
     assert "proposer, on" in words
     assert activity.caption(traces, part).startswith(
-        f"Drawn from {sum(row.count for row in activity.transitions(traces)):,} steps of 53 runs"
+        f"Drawn from {sum(row.count for row in activity.transitions(traces)):,} calls of `step` in 53 runs"
     )
 
 

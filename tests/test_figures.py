@@ -18,6 +18,7 @@ from paxos.figures.__main__ import FIGURES
 from paxos.figures.theme import COLOURS, KINDS, Drawing, text_width
 from paxos.outcome import chosen, history
 from paxos.protocol.acceptor import Acceptor
+from paxos.protocol.messages import Decide
 
 ROOT = Path(__file__).parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -209,7 +210,12 @@ def test_each_loss_crash_arrival_and_split_is_drawn_once(world):
     figure = spacetime.draw(run)
     of = Counter(type(record) for record in run.records)
     in_legend = bool(of[trace.Lost])
-    assert crosses(figure) == of[trace.Lost] + of[trace.Crash] + in_legend
+    assert crosses(figure) == of[trace.Lost] + in_legend
+    crashes = [one for one in drawn(figure, "rect", "f-refused") if one.get("width") == "10"]
+    assert len(crashes) == of[trace.Crash] + bool(of[trace.Crash])
+    told = [one for step in run.steps() for one in step.effects[: step.done]]
+    told = sum(isinstance(one, Decide) for one in told)
+    assert len(drawn(figure, "rect", "f-gold")) == told + bool(told)
     assert arrows(figure) == sum(step.received is not None for step in run.steps())
     down = [one for one in drawn(figure, "line", "s-lost") if one.get("stroke-dasharray") == "1 5"]
     assert len(down) == of[trace.Crash]

@@ -71,7 +71,7 @@ def figure(traces: Iterable[Trace], part: Part = "main") -> Figure:
 def caption(traces: Iterable[Trace], part: Part = "main") -> str:
     """What the diagram was drawn from, in numbers, and what is not in it."""
     story = read(traces)
-    drawn = f"Drawn from {story.steps:,} steps of {_plural(story.runs, 'run')}"
+    drawn = f"Drawn from {story.steps:,} calls of `step` in {_plural(story.runs, 'run')}"
     if part == "main":
         idle = sorted(story.idle().items(), key=lambda pair: (-pair[1], pair[0]))
         parts = ", ".join(f"{count:,} × {case.role}, {case.label}" for case, count in idle)

@@ -5,7 +5,7 @@ everything hangs on. Long silences are shortened and crowded moments stretched, 
 change has room for its text; the order is exact.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -51,7 +51,8 @@ def draw(trace: Trace) -> Figure:
     right = max(x.values()) + 44
     holds = {name: right + HOLD * number for number, name in enumerate(trace.of("acceptor"))}
     bottom = max(y.values()) + 22
-    kinds = [name for name in KINDS if name in set(_kinds(trace))]
+    shown = set(_shown(trace))
+    kinds = [name for name in (*KINDS, "chosen", "knows", "crash") if name in shown]
     width = right + max(HOLD * len(holds), text_width(HOLDS, 12)) + 10
     desc = "; ".join(f"at {note.at / trace.header.tick:.1f} {note.words}" for note in notes)
     sheet = Drawing(
@@ -207,7 +208,7 @@ def lifelines(
             if isinstance(record, Crash | Open) and record.node == name:
                 sheet.line(x[name], since, x[name], y[record.at], *_life(up))
                 if isinstance(record, Crash):
-                    sheet.cross(x[name], y[record.at])
+                    sheet.crash(x[name], y[record.at])
                 since, up = y[record.at], isinstance(record, Open)
         sheet.line(x[name], since, x[name], bottom, *_life(up))
 
@@ -250,7 +251,7 @@ def messages(
         sheet.line(x[step.node], y[step.at], half, bottom, look.name, look.width, look.dash)
     for step in trace.steps():
         if any(isinstance(effect, Decide) for effect in step.effects[: step.done]):
-            sheet.star(x[step.node], y[step.at], 7)
+            sheet.knows(x[step.node], y[step.at])
 
 
 def hold(
@@ -278,9 +279,16 @@ def hold(
             sheet.text(left + 12, top + 6, words, colour, 12, font)
 
 
-def _kinds(trace: Trace) -> Iterable[str]:
+def _shown(trace: Trace) -> Iterator[str]:
+    """What the legend must explain."""
+    if chosen(trace):
+        yield "chosen"
     for record in trace.records:
         if isinstance(record, Lost):
             yield "lost"
+        elif isinstance(record, Crash):
+            yield "crash"
         elif isinstance(record, Step):
             yield from (kind(one.message) for one in record.sent)
+            if any(isinstance(one, Decide) for one in record.effects[: record.done]):
+                yield "knows"

@@ -223,10 +223,7 @@ class Drawing:
             size = 6 + look.width
             back = (x2 - dx * size, y2 - dy * size)
             wing = size * 0.42
-            sides = [
-                (back[0] - dy * wing, back[1] + dx * wing),
-                (back[0] + dy * wing, back[1] - dx * wing),
-            ]
+            sides = [(back[0] - s * dy * wing, back[1] + s * dx * wing) for s in (1, -1)]
             self.polygon([(x2, y2), *sides], None, look.name)
         return len(self.lines) - 1
 
@@ -239,9 +236,17 @@ class Drawing:
         return len(self.lines) - 1
 
     def cross(self, x: float, y: float, colour: str = "refused", size: float = 5) -> None:
-        """Something ends here: a message is lost, a node crashes."""
+        """A message is lost."""
         self.line(x - size, y - size, x + size, y + size, colour, 2)
         self.line(x - size, y + size, x + size, y - size, colour, 2)
+
+    def crash(self, x: float, y: float) -> None:
+        """A node stops."""
+        self.rect(x - 5, y - 5, 10, 10, None, "refused", 1)
+
+    def knows(self, x: float, y: float) -> None:
+        """A node has been told what is chosen."""
+        self.rect(x - 5, y - 5, 10, 10, "ink", "gold", 5, 1.2)
 
     def star(self, x: float, y: float, size: float = 8) -> None:
         """Chosen. The only gold there is."""
@@ -271,24 +276,28 @@ class Drawing:
         self.text(x, y + 4.6, name, "ink", 13, "bold", "middle")
         return wide
 
-    def legend(self, x: float, y: float, kinds: Iterable[str], width: float) -> float:
-        """What the lines mean, from the table that draws them. Returns the y below it."""
+    def legend(self, x: float, y: float, names: Iterable[str], width: float) -> float:
+        """What lines and marks mean, from the tables that draw them. Returns the y below it."""
+        marks = {"chosen": self.star, "knows": self.knows, "crash": self.crash}
         at = x
-        for kind in kinds:
-            look = KINDS[kind]
-            wide = 34 + text_width(look.name, 12) + 20 + (26 if look.badge else 0)
+        for name in names:
+            look = KINDS.get(name)
+            badge = look.badge if look else ""
+            start = (60 if badge else 34) if look else 18
+            wide = start + text_width(name, 12) + 20
             if at > x and at + wide > x + width:
                 at, y = x, y + 22
-            if kind == "lost":
-                self.line(at, y, at + 20, y, look.name, look.width, look.dash)
-                self.cross(at + 24, y, size=4)
+            if look is None:
+                marks[name](at + 7, y)
             else:
-                self.line(at, y, at + 28, y, look.name, look.width, look.dash)
-            start = at + 34
-            if look.badge:
-                self.badge(start + 11, y, kind)
-                start += 26
-            self.text(start, y + 4.2, look.name, "muted", 12)
+                self.line(
+                    at, y, at + (20 if name == "lost" else 28), y, name, look.width, look.dash
+                )
+            if name == "lost":
+                self.cross(at + 24, y, size=4)
+            if badge:
+                self.badge(at + 45, y, name)
+            self.text(at + start, y + 4.2, name, "muted", 12)
             at += wide
         return y + 18
 
