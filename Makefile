@@ -46,7 +46,7 @@ lock: .venv  ## choose the newest allowed packages again: requirements*.txt
 	@$(RUN) tools/lock.py
 
 clean:  ## remove .venv and everything built
-	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv build dist paxos/protocol/.ruff_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv:
 	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer was found. Install one, or name it: make PYTHON=/path/to/python3.12 book" >&2; exit 2; }

@@ -40,6 +40,9 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns 0, 1 for a broken invariant, 2 for a mistake of the caller."""
     options = parser().parse_args(argv)
+    if sys.stdout is None or sys.stdin is None:
+        print("paxos: standard input and output must be open", file=sys.stderr)
+        return 2
     if isinstance(sys.stdout, io.TextIOWrapper):  # a console of another encoding lacks our arrows
         sys.stdout.reconfigure(encoding="utf-8")
     try:
@@ -180,16 +183,17 @@ def draw(trace: Trace, view: str) -> Figure:
 def read(name: str) -> Trace:
     """Read a trace file; every complaint names the file."""
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = raw.decode("utf-8-sig")  # some editors put a mark at the beginning
         return loads(text)
     except IsADirectoryError:
         raise ValueError(f"{name or '.'} is a folder: name the trace file in it") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{name}: not a text file, so not a trace. {CURE}") from None
+        raise ValueError(f"{name}: not text in UTF-8, so not a trace. {CURE}") from None
     except OSError as error:
         raise ValueError(f"{name}: {error.strerror}. {CURE}") from None
     except ValueError as error:
-        raise ValueError(f"{name}: {error}. {CURE}") from None
+        raise ValueError(f"{name}: {str(error).rstrip('.?')}. {CURE}") from None
 
 
 if __name__ == "__main__":

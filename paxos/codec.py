@@ -29,7 +29,7 @@ def decode(data: Any, kinds: Mapping[str, Any]) -> Any:
         return data
     kind = kinds.get(str(data.get("kind")))
     if kind is None:
-        raise ValueError(f"unknown kind {data.get('kind')!r}: is this a trace?")
+        raise ValueError(f"unknown kind {data.get('kind')!r}: so no trace")
     hints, given = _hints(kind), {name: one for name, one in data.items() if name != "kind"}
     if given.keys() != hints.keys():
         odd = ", ".join(sorted(given.keys() ^ hints.keys()))

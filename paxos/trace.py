@@ -140,8 +140,9 @@ class Trace:
         for record in self.records:
             identity = getattr(record.state, "identity", None) if isinstance(record, Open) else None
             if isinstance(record, Open) and identity is not None:
-                lives = sum(name.rstrip("'") == record.node for name in seen.values())
-                seen.setdefault(identity, record.node + "'" * lives)
+                lives = sum(name.split("'")[0] == record.node for name in seen.values())
+                mark = "'" * lives if lives < 4 else f"'{lives}"
+                seen.setdefault(identity, record.node + mark)
         object.__setattr__(self, "names", seen)
 
     def role(self, node: str) -> str:
@@ -249,6 +250,8 @@ def _check(things: list[Any], known: set[int | str]) -> None:
 def _check_header(header: Header) -> None:
     for role in sorted({role for _, role in header.nodes} - static.STEPS.keys()):
         raise TraceError(f"no role is called {role!r}; there are {', '.join(static.STEPS)}")
+    if header.tick < 1:
+        raise TraceError(f"{header.tick} ticks are no message delay")
     if header.protocol not in _STATES:
         raise TraceError(f"no protocol is called {header.protocol!r}")
 

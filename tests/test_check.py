@@ -57,6 +57,6 @@ def test_a_rule_is_named_once_and_not_for_what_only_follows(check):
         "FAILED tests/test_figures.py::test_a_picture - assert 3",
     ]
     assert check.broken_rules(said) == [
-        "acceptor: no vote goes below a promise",
         "quorum: each phase",
+        "acceptor: no vote goes below a promise",
     ]

@@ -51,7 +51,8 @@ def test_every_view_is_drawn(capsys, run_file, tmp_path, view):
 
 
 def test_a_trace_can_be_piped(capsys, run_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO(run_file.read_text(encoding="utf-8")))
+    given = io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbf" + run_file.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", given)  # with the mark that some editors put first
     assert call(capsys, "draw", "-", "-o", str(tmp_path / "x.svg"))[0] == 0
 
 
@@ -114,7 +115,7 @@ def test_an_unreadable_trace_is_named_with_the_reason(capsys, tmp_path, text, sa
 def test_a_picture_is_no_trace(capsys, tmp_path):
     path = tmp_path / "x.png"
     path.write_bytes(b"\x89PNG\xff")
-    assert "not a text file" in call(capsys, "draw", str(path), "-o", "x.svg")[2]
+    assert "not text in UTF-8" in call(capsys, "draw", str(path), "-o", "x.svg")[2]
 
 
 @pytest.mark.parametrize(
@@ -164,3 +165,10 @@ def test_a_fault_that_never_came_true_is_noted(capsys):
     assert err.splitlines() == [
         f"paxos: note: the fault {line!r} never came true" for line in faults[1:]
     ]
+
+
+@pytest.mark.parametrize("closed", ["run static >&-", "draw - -o x.svg <&-"])
+def test_a_closed_standard_stream_is_named(closed, tmp_path):
+    command = f"{sys.executable} -m paxos.cli {closed}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "paxos: standard input and output must be open\n")

@@ -18,7 +18,8 @@ from paxos.figures.__main__ import FIGURES
 from paxos.figures.theme import COLOURS, KINDS, Drawing, text_width
 from paxos.outcome import chosen, history
 from paxos.protocol.acceptor import Acceptor
-from paxos.protocol.messages import Decide
+from paxos.protocol.ballot import Ballot
+from paxos.protocol.messages import Accept, Accepted, Decide, Send
 
 ROOT = Path(__file__).parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -267,3 +268,42 @@ def test_the_phases_tell_a_lost_question_from_lost_answers():
     assert end("drop promise 1 to ann", "drop promise 2 to ann") == "too few answers"
     assert end(*(f"drop prepare 1 to n{n}" for n in (1, 2, 3))) == "all prepares lost"
     assert end(*(f"drop accept 1 to n{n}" for n in (1, 2, 3))) == "all accepts lost"
+
+
+def test_a_long_run_is_drawn_as_far_as_it_can_be_read():
+    run = simulate(loss=1.0, until=2000)
+    for figure in (spacetime.draw(run), views.phases(run)):
+        assert "The run goes on: " in figure.svg and figure.faults == ()
+        assert float(ET.fromstring(figure.svg).get("height")) < 4000
+
+
+def test_a_ballot_that_its_own_promise_shuts_out_is_shown_as_refused():
+    run = simulate(proposers=1, acceptors=1, until=4)
+    ballot = views.attempts(run)[0].ballot
+    assert views.silence([], set(), ballot) == "refused, promised 1.ann"
+
+
+def test_two_chosen_values_are_shown_as_two():
+    run = simulate(proposers=2, until=4, wishes=[(0, "ann", "Ann"), (0, "ben", "Ben")])
+    both = [Accept(Ballot(n, "x"), who) for n, who in ((1, "Ann"), (2, "Ben"))]
+    steps = [
+        trace.Step(
+            5000 + n,
+            name,
+            vote,
+            Acceptor(vote.ballot, vote),
+            (Send("sender", Accepted(*vote_of(vote))),),
+            1,
+        )
+        for n, vote in enumerate(both)
+        for name in ("n1", "n2")
+    ]
+    broken = trace.Trace(run.header, (*run.records, *steps))
+    figure = views.box(broken)
+    assert (
+        ">Ann and Ben<" in figure.svg and ">two are chosen<" in figure.svg and figure.faults == ()
+    )
+
+
+def vote_of(vote: Accept) -> tuple[Ballot, object]:
+    return vote.ballot, vote.value

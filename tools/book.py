@@ -247,7 +247,8 @@ def find_failed_cells(app: Sphinx, doctree: nodes.document) -> None:
     failed = app.env.metadata[docname]["failed_cells"] = list(failures(executed(app, docname)))
     if failed:
         items = [nodes.list_item("", nodes.paragraph(text=words)) for words in failed]
-        box = nodes.warning("", nodes.paragraph(text="Cells of this page failed:"))
+        say = "Cells of this page failed, some of them hidden. If you broke a rule: make test names it."
+        box = nodes.warning("", nodes.paragraph(text=say))
         box += nodes.bullet_list("", *items)
         top = next(doctree.findall(nodes.section), doctree)
         top.insert(1, box)

@@ -94,20 +94,21 @@ def build(parts: list[str]) -> None:
 def serve(port: int) -> None:
     """Its own folder, and never strict: a reader who breaks a rule sees the failed cell in the page."""
     os.environ["STRICT"] = "0"
-    free(port)
+    free(port, "serve")
     print("Reading the pages and running their cells; the address comes when they are ready.")
     watched = ("paxos", "_static", "references.bib", "conf.py")
     watch = [word for name in watched for word in ("--watch", name)]
     ignore = ["--re-ignore", r"__pycache__|\.pyc$|\.ipynb_checkpoints|~$"]
     flags = ["-n", "-q", "-c", ".", "-d", "build/serve/doctrees", "docs", "build/serve/site"]
     command = [sys.executable, "-m", "sphinx_autobuild", "--port", str(port), *ignore, *watch]
-    raise SystemExit(subprocess.call([*command, *flags], cwd=ROOT))
+    raise SystemExit(run([*command, *flags]))
 
 
 def lab(port: int) -> None:
     """JupyterLab opens copies of the executed notebooks, with the rules in them, to play with."""
     os.environ["STRICT"] = "0"
     build(["site", "notebooks"])
+    free(port, "lab")
     copies = BUILD / "lab"
     for path in sorted((BUILD / "notebooks").rglob("*.ipynb")):
         copy = copies / path.relative_to(BUILD / "notebooks")
@@ -118,19 +119,35 @@ def lab(port: int) -> None:
     os.environ["PYTHONPATH"] = str(ROOT)
     as_root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
     flags = [f"--notebook-dir={copies}", f"--port={port}", *as_root]
-    quiet = "--LabApp.news_url=None"
-    raise SystemExit(subprocess.call([sys.executable, "-m", "jupyterlab", *flags, quiet], cwd=ROOT))
+    flags += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
+    flags += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    flags += ["--ServerApp.answer_yes=True"]
+    raise SystemExit(run([sys.executable, "-m", "jupyterlab", *flags]))
 
 
-def free(port: int) -> None:
-    """Stop with a cure if something else listens there."""
+def run(command: list[str]) -> int:
+    """Run a server until it ends, or until Ctrl-C ends it."""
+    with subprocess.Popen(command, cwd=ROOT) as server:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            server.wait()
+            return 0
+
+
+def free(port: int, what: str) -> None:
+    """Stop with a cure if nothing can listen there."""
+    if not 0 < port < 65536:
+        raise SystemExit(
+            f"There is no port {port}. Pick one from 1024 to 65535: make {what} PORT=8000"
+        )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise SystemExit(
-                f"Port {port} is in use. Pick another: make serve PORT={port + 1}"
+                f"Port {port} is in use. Pick another: make {what} PORT={port + 1}"
             ) from None
 
 

@@ -3,6 +3,7 @@
 The end of the output is for a newcomer who broke a rule: it says which.
 """
 
+import io
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTHON_FOLDERS = ["paxos", "tests", "tools", "benchmarks", "conf.py"]
 TEXT = ["docs", "paxos", "tests", "tools", "benchmarks", "conf.py", "Makefile", "references.bib"]
+# Single roles before what is made of them: the first to fail is the one to mend.
+RULES = ["ballot", "quorum", "acceptor", "proposer", "learner", "static", "log", "machine"]
 MOST = 12  # broken rules that are named at the end: they must stay on the screen
 CHECKS: list[tuple[str, list[str], str]] = [
     ("format", ["ruff", "format", "--check", "--quiet", *PYTHON_FOLDERS], "cure: ruff format ."),
@@ -31,26 +34,27 @@ CHECKS: list[tuple[str, list[str], str]] = [
 def run(command: list[str]) -> tuple[bool, list[str]]:
     """Run a check; its output passes through, and the lines that tell something are kept."""
     program = str(BIN / command[0])
-    said = []
+    said: list[bytes] = []
     with subprocess.Popen(
         [program, *command[1:]],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
     ) as process:
-        assert process.stdout
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            said += [line.strip()] if line.strip() else []
-    return process.returncode == 0, said
+        assert isinstance(process.stdout, io.BufferedReader)
+        while piece := process.stdout.read1():  # not whole lines: a long row of dots is progress
+            sys.stdout.buffer.write(piece)
+            sys.stdout.flush()
+            said.append(piece)
+    lines = b"".join(said).decode(errors="replace").splitlines()
+    return process.returncode == 0, [line.strip() for line in lines if line.strip()]
 
 
 def broken_rules(said: list[str]) -> list[str]:
     """The failed tests of the rules, file by file: their names are sentences."""
-    rules = {path.stem for path in (ROOT / "paxos" / "protocol").glob("*.py")}
     failed = [re.match(r"FAILED tests/test_(\w+)\.py::test_(\w+)", line) for line in said]
-    found = [(it[1], it[2].replace("_", " ")) for it in failed if it and it[1] in rules]
+    found = [(it[1], it[2].replace("_", " ")) for it in failed if it and it[1] in RULES]
+    found.sort(key=lambda rule: RULES.index(rule[0]))
     return [f"{rule}: {sentence}" for rule, sentence in dict.fromkeys(found)]
 
 

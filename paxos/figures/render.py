@@ -15,7 +15,7 @@ from .theme import COLOURS, KINDS, Drawing, Figure, text_width
 MARGIN = 1.0
 NO_DOT = (
     "there is no `dot` to lay the graph out: install the extra: "
-    "pip install 'passive-paxos[book]', or write the .dot file instead"
+    "pip install '.[book]' in the clone, or write the .dot file instead"
 )
 
 

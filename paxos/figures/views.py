@@ -17,11 +17,10 @@ from ..protocol.messages import (
     Promise,
     Propose,
     Refused,
-    Send,
     Timeout,
 )
 from ..protocol.proposer import Proposer
-from ..trace import Trace, bare, kind, text
+from ..trace import Sent, Trace, bare, kind, text
 from .theme import KINDS, Drawing, Figure, fit, text_width
 
 
@@ -41,6 +40,9 @@ class Attempt:
 def attempts(trace: Trace) -> list[Attempt]:
     """Every ballot of a run of one decision, in the order in which they were prepared."""
     found: dict[str, Attempt] = {}
+    asked: dict[str, tuple[Sent, ...]] = {}  # the last question of each ballot
+    refusals: dict[str, str] = {}
+    arrived = {step.received for step in trace.steps()}
     winners = {trace.short(one.proposal.ballot) for one in chosen(trace)}
     for step in trace.steps():
         if trace.role(step.node) != "proposer":
@@ -48,36 +50,32 @@ def attempts(trace: Trace) -> list[Attempt]:
         p: Proposer = step.state
         name, end = "", ""
         match step.event:
-            case Answer(_, Refused(ballot, rival)) if p.phase == "wait" and step.effects:
-                name, end = trace.short(ballot), f"{trace.short(rival)} is ahead"
+            case Answer(_, Refused(ballot, rival)):
+                name, refusals[trace.short(ballot)] = trace.short(ballot), trace.short(rival)
+                end = f"{trace.short(rival)} is ahead" if p.phase == "wait" else ""
             case Timeout(Ballot() as ballot):
-                name, end = trace.short(ballot), silence(trace, step.node, ballot)
-        if name in found and found[name].end == "under way":
+                name = trace.short(ballot)
+                end = silence(asked.get(name, ()), arrived, refusals.get(name))
+        if end and name in found and found[name].end == "under way":
             found[name] = replace(found[name], end=end)
-        for effect in step.effects[: step.done]:
-            match effect:
-                case Send("acceptors", Prepare(ballot)):
-                    name = trace.short(ballot)
-                    found[name] = Attempt(step.at, step.node, str(p.wish), name)
-                case Send("acceptors", Accept(ballot, value)) if trace.short(ballot) in found:
-                    name = trace.short(ballot)
-                    found[name] = replace(found[name], asked=str(value))
+        for one in step.sent[:1]:  # to all acceptors alike
+            question = bare(one.message)[1]
+            name = trace.short(question.ballot)
+            asked[name] = step.sent
+            if isinstance(question, Accept) and name in found:
+                found[name] = replace(found[name], asked=str(question.value))
+            elif isinstance(question, Prepare):
+                found[name] = Attempt(step.at, step.node, str(p.wish), name)
     return [replace(one, chosen=one.ballot in winners) for one in found.values()]
 
 
-def silence(trace: Trace, node: str, ballot: Ballot) -> str:
-    """Why too few answered: was the question lost, or the answers?"""
-    own = (step for step in trace.steps() if step.node == node)
-    sent = [(one.id, bare(one.message)[1]) for step in own for one in step.sent]
-    mine = [(id, what) for id, what in sent if what.ballot == ballot]
-    last = "accept" if any(isinstance(what, Accept) for _, what in mine) else "prepare"
-    asked = {id for id, what in mine if kind(what) == last}
-    for step in trace.steps():
-        match step.event:
-            case Answer(_, Refused(its, promised)) if its == ballot and step.node == node:
-                return f"refused, promised {trace.short(promised)}"
-    arrived = {step.received for step in trace.steps()}
-    return "too few answers" if asked & arrived else f"all {last}s lost"
+def silence(asked: Sequence[Sent], arrived: set[int | None], refusal: str | None) -> str:
+    """Why too few answered: were they against it, was the question lost, or were the answers?"""
+    if refusal:
+        return f"refused, promised {refusal}"
+    if any(one.id in arrived for one in asked):
+        return "too few answers"
+    return f"all {kind(asked[0].message)}s lost" if asked else "too few answers"
 
 
 def box(trace: Trace) -> Figure:
@@ -89,9 +87,7 @@ def box(trace: Trace) -> Figure:
     height = 44 + 40 * rows
     said = ", ".join(f"{who} asks for {what}" for who, what in wants)
     told = " and ".join(wins) or "nothing"
-    sheet = Drawing(
-        560, height, "Paxos as a black box", f"{said}. Paxos answers: {told} is chosen."
-    )
+    sheet = Drawing(590, height, "Paxos as a black box", f"{said}. Paxos answers: {told}.")
     middle = height / 2
     sheet.rect(210, 14, 140, height - 28, "ink", "panel", 16, 2)
     sheet.text(280, middle + 6, "Paxos", "ink", 19, "bold", "middle")
@@ -103,8 +99,11 @@ def box(trace: Trace) -> Figure:
     sheet.flow(352, middle, 432)
     if wins:
         sheet.star(450, middle)
-    sheet.text(464, middle + 5, fit(told, 90, 16, "bold"), "ink", 16, "bold")
-    sheet.text(464, middle + 22, "chosen" if wins else "was chosen", "muted", 12)
+    if len(wins) > 1:  # no run of the rules as they are comes here
+        sheet.text(464, middle + 23, "two are chosen", "refused", 13, "bold")
+    else:
+        sheet.text(464, middle + 22, "chosen" if wins else "was chosen", "muted", 12)
+    sheet.text(464, middle + 5, fit(told, sheet.width - 470, 16, "bold"), "ink", 16, "bold")
     return sheet.figure()
 
 
@@ -166,12 +165,13 @@ def log(trace: Trace, moments: int = 4) -> Figure:
     return sheet.figure()
 
 
-BOX1, BOX2, WIDE, ROW = 176.0, 400.0, 172.0, 58.0
+BOX1, BOX2, WIDE, ROW, MOST = 176.0, 400.0, 172.0, 58.0, 60
 
 
 def phases(*traces: Trace) -> Figure:
     """View 1. The box opened: each attempt goes through phase 1 and perhaps through phase 2."""
     rows = [one for trace in traces for one in attempts(trace)]
+    rest, rows = len(rows[MOST:]), rows[:MOST]
     height = 62 + ROW * len(rows) + 16
     desc = " ".join(f"{one.proposer}, ballot {one.ballot}: {outcome(one)}." for one in rows)
     sheet = Drawing(740, height, "Paxos opened: two phases", desc)
@@ -181,6 +181,9 @@ def phases(*traces: Trace) -> Figure:
         sheet.text(left + WIDE / 2, 50, name, "muted", 13, anchor="middle")
     for number, one in enumerate(rows):
         attempt(sheet, one, 62 + ROW * (number + 0.5))
+    if rest:
+        sheet.text(12, height + 14, f"The run goes on: {rest} more ballots.", "ink", 13, "bold")
+        sheet.height += 24
     return sheet.figure()
 
 
