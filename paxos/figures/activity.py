@@ -74,7 +74,7 @@ def caption(traces: Iterable[Trace], part: Part = "main") -> str:
     drawn = f"Drawn from {story.steps:,} calls of `step` in {_plural(story.runs, 'run')}"
     if part == "main":
         idle = sorted(story.idle().items(), key=lambda pair: (-pair[1], pair[0]))
-        parts = ", ".join(f"{count:,} × {case.role}, {case.label}" for case, count in idle)
+        parts = "; ".join(f"{case.role}, {case.label}: {count:,}" for case, count in idle)
         rest = f"{sum(count for _, count in idle):,} changed nothing and are not shown"
         how = "At a bar a counted answer waits for the one that completes the quorum."
         return f"{drawn}; {rest}{f' ({parts})' if idle else ''}. {how} {CONNECTORS}"
