@@ -124,13 +124,13 @@ def add_draw(draw: argparse.ArgumentParser) -> None:
 
 def do_run(options: argparse.Namespace) -> int:
     """Simulate, then tell or write."""
+    if options.trace == "":
+        raise ValueError("--trace wants the name of a file, or `-`")
     fields = {name: value for name, value in vars(options).items() if hasattr(World, name)}
     run = Simulation(World(**fields))
     trace = run.run()
     for line in run.idle():
         print(f"paxos: note: the fault {line!r} never came true", file=sys.stderr)
-    if options.trace == "":
-        raise ValueError("--trace wants the name of a file, or `-`")
     if options.trace == "-":
         sys.stdout.write(dumps(trace))
     else:

@@ -92,7 +92,7 @@ def final(trace: Trace) -> dict[str, Any]:
 
 
 def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:
-    """How a log grew: (time, the longest log any learner has, how much of it every learner has).
+    """How a log grew: (time, what any learner ever knew of it, how much every learner holds now).
 
     Empty where there is no log.
     """
@@ -100,10 +100,13 @@ def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:
         return []
     held: dict[str, tuple[Any, ...]] = dict.fromkeys(trace.of("learner"), ())
     grown: list[tuple[int, tuple[Any, ...], int]] = []
+    longest: tuple[Any, ...] = ()
     for record in trace.records:
-        if isinstance(record, Step) and record.node in held:
-            held[record.node] = log.prefix(record.state)
-            longest, least = max(held.values(), key=len), min(map(len, held.values()))
+        if isinstance(record, Open | Step) and record.node in held:
+            if isinstance(record, Open) or kept(record):
+                held[record.node] = log.prefix(record.state)
+            longest = max(longest, *held.values(), key=len)
+            least = min(map(len, held.values()))
             if not grown or grown[-1][1:] != (longest, least):
                 grown.append((record.at, longest, least))
     return [one for one in grown if one[1]]
@@ -118,7 +121,7 @@ def broken(trace: Trace) -> list[str]:
     ]
 
 
-def delays(trace: Trace) -> dict[int, int]:
+def chains(trace: Trace) -> dict[int, int]:
     """For each record number of a step: the longest chain of messages that led to it."""
     reached: dict[str, int] = {}
     chain: dict[int, int] = {}
@@ -150,7 +153,7 @@ class Cost:
 
 def cost(trace: Trace) -> Cost:
     """The cost of the first decision. Raises ValueError where nobody knew of one."""
-    sent, chain = 0, delays(trace)
+    sent, chain = 0, chains(trace)
     for index, record in enumerate(trace.records):
         if isinstance(record, Step):
             sent += len(record.sent)

@@ -8,7 +8,7 @@ import pytest
 from paxos.drivers import faults
 from paxos.drivers.faults import FaultError, parse
 from paxos.drivers.simulator import simulate
-from paxos.outcome import chosen, delays
+from paxos.outcome import chains, chosen
 from paxos.trace import Crash, Cut, Heal, Lost, Open
 
 NODES = ("ann", "ben", "n1", "n2", "n3", "l1")
@@ -45,7 +45,7 @@ def arrived(trace, kind):
 def test_a_quiet_run_loses_nothing_and_takes_four_message_delays():
     trace = run()
     assert lost(trace) == []
-    assert max(delays(trace).values()) == 4
+    assert max(chains(trace).values()) == 4
 
 
 @pytest.mark.parametrize("line", re.findall(r"^    (\S.*?)(?:   |$)", faults.__doc__, re.MULTILINE))

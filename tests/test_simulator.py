@@ -12,7 +12,7 @@ import pytest
 from worlds import STORMS, befores, runs
 
 from paxos.drivers.simulator import World, names, simulate
-from paxos.outcome import broken, chosen, delays
+from paxos.outcome import broken, chains, chosen
 from paxos.protocol.messages import Propose, Save
 from paxos.trace import Crash, Cut, Heal, Lost, Open, Step, dumps
 
@@ -212,8 +212,8 @@ def test_agreement_survives_every_storm(protocol, storm):
 def test_a_quiet_world_with_one_proposer_decides_in_four_message_delays():
     trace = simulate(proposers=1, jitter=0.0)
     assert chosen(trace)[0].at == 3000
-    assert delays(trace)[chosen(trace)[0].index] == 3
-    assert max(delays(trace).values()) == 4
+    assert chains(trace)[chosen(trace)[0].index] == 3
+    assert max(chains(trace).values()) == 4
 
 
 @pytest.mark.parametrize("lasting", [("n1",), ("n1", "n2")])

@@ -14,7 +14,7 @@ from paxos import trace as traces
 from paxos.drivers.simulator import PROTOCOLS, simulate
 from paxos.figures import spacetime, views
 from paxos.figures.telling import tell
-from paxos.outcome import broken, chosen, cost, delays, history, slots
+from paxos.outcome import broken, chains, chosen, cost, history, slots
 from paxos.protocol.messages import Accept
 from paxos.trace import TraceError, dumps, loads
 
@@ -254,7 +254,7 @@ def reads_or_refuses(text):
         assert str(error)
         return
     assert loads(dumps(trace)) == trace or "NaN" in text
-    for ask in (slots, chosen, broken, delays, cost, outcome.logs, tell, spacetime.draw):
+    for ask in (slots, chosen, broken, chains, cost, outcome.logs, tell, spacetime.draw):
         ask(trace)
     for view in (views.log,) if trace.header.protocol == "log" else (views.box, views.phases):
         view(trace)
@@ -333,3 +333,10 @@ def test_disagreement_is_called_by_its_name():
         traces.static.History(traces.quorum.majority(1), ("Ann", "Ben"), both)
     )
     assert broken_names == ("agreement",)
+
+
+def test_what_a_learner_forgot_is_not_counted_as_had_by_all():
+    run = simulate(protocol="log", learners=2, jitter=0, faults=["crash l1 at 60 for 1"], until=70)
+    assert outcome.logs(run)[-2][2] == 3, "both had it all"
+    at, known, everywhere = outcome.logs(run)[-1]
+    assert (at, len(known), everywhere) == (61_000, 3, 0), "the log stays, l1 is empty"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..outcome import broken, chosen, cost, delays
+from ..outcome import broken, chains, chosen, cost
 from ..protocol.messages import (
     Accept,
     Accepted,
@@ -28,8 +28,8 @@ def tell(trace: Trace, colour: bool = False) -> str:
     lines = []
     for at, node, words, paint in said(trace):
         time = f"{at / trace.header.tick:8.2f}"
-        text = f"\x1b[38;5;{paint}m{words}\x1b[0m" if colour and paint else words
-        lines.append(f"{time}  {node:<{width}}  {text}")
+        words = f"\x1b[38;5;{paint}m{words}\x1b[0m" if colour and paint else words
+        lines.append(f"{time}  {node:<{width}}  {words}")
     lines += ["", *summary(trace, colour)]
     return "\n".join(lines) + "\n"
 
@@ -100,7 +100,7 @@ def summary(trace: Trace, colour: bool) -> Iterable[str]:
     first: dict[int | None, Any] = {}
     for one in chosen(trace):
         first.setdefault(one.slot, one)
-    depth, sent = delays(trace), sum(len(step.sent) for step in trace.steps())
+    depth, sent = chains(trace), sum(len(step.sent) for step in trace.steps())
     lost = sum(isinstance(record, Lost) for record in trace.records)
     for slot, one in first.items():
         where = "chosen" if slot is None else f"chosen in slot {slot}"
