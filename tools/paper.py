@@ -293,6 +293,8 @@ def make(page: Path, target: Path) -> None:
     article = soup.select_one("article.bd-article")
     assert article is not None, f"{page} has no article"
     abstract = article.select_one(".px-abstract")
+    for link in abstract.select("a") if abstract else ():  # it also goes where links cannot
+        link.unwrap()
     summary = to_typst(abstract.extract().decode_contents()) if abstract else ""
     markup, figures, formulas = tidy(article, soup, page.parent)
     body = finish(to_typst(markup), figures, formulas)
