@@ -5,7 +5,7 @@ import math
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,20 @@ class RenderError(RuntimeError):
     """`dot` is missing, or did not like the text."""
 
 
-def figure(dot_text: str, title: str, desc: str) -> Figure:
-    """Lay a graph out with `dot` and draw it. Classes in the DOT choose shape and colour."""
+def figure(dot_text: str, title: str, desc: str, legend: Sequence[str] = ()) -> Figure:
+    """Lay a graph out with `dot` and draw it. Classes in the DOT choose shape and colour.
+
+    The legend names what lines and marks mean, below the graph.
+    """
     graph = layout(dot_text)
     nodes = {node["_gvid"]: node for node in graph.get("objects", ()) if "pos" in node}
-    edges = [edge for edge in graph.get("edges", ()) if "pos" in edge]
+    edges = [edge for edge in graph.get("edges", ()) if "pos" in edge and not _hidden(edge)]
     left, top, right, bottom = _bounds(nodes.values(), edges)
     sheet = Sheet(right - left + 2 * MARGIN, bottom - top + 2 * MARGIN, title, desc)
     sheet.shift = MARGIN - left, MARGIN - top
+    if legend:
+        below = sheet.drawing.height
+        sheet.drawing.height = sheet.drawing.legend(8, below + 24, legend, right - left - 8)
     for node in sorted(nodes.values(), key=lambda one: not _is(one, "lane")):
         sheet.node(node)
     for edge in edges:
@@ -64,6 +70,11 @@ def layout(dot_text: str) -> dict[str, Any]:
     except json.JSONDecodeError:
         raise RenderError("dot cannot read this graph: there is none in it") from None
     return found
+
+
+def _hidden(edge: Mapping[str, Any]) -> bool:
+    """An edge that is there for the layout only."""
+    return "invis" in str(edge.get("style", ""))
 
 
 def _is(thing: Mapping[str, Any], word: str) -> bool:
@@ -131,7 +142,9 @@ class Sheet:
             self.plain(x, y, wide, tall, label, node)
         else:
             draw(x, y, wide, tall, label)
-            if _is(node, "chosen"):
+            if _is(node, "chosen") and look == "place":
+                self.drawing.star(x + wide / 2 + 2, y)  # arrows come in at the corners
+            elif _is(node, "chosen"):
                 self.drawing.star(x + wide / 2 - 1, y - tall / 2 + 1)
 
     def plain(
@@ -156,6 +169,24 @@ class Sheet:
                 side
             ]
             self.drawing.text(at, base, words, colour, size, font, anchor)
+
+    # The shapes of a map.
+
+    def draw_place(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
+        """A state of a world: the steps that were taken, each in its colour."""
+        self.drawing.rect(x - wide / 2, y - tall / 2, wide, tall, "ink", "panel", 5, 1.2)
+        lines = [words for words, _ in _lines(label)]
+        left = x - max((text_width(words, CODE, "mono") for words in lines), default=0) / 2
+        colours = {look.badge: look.name for look in KINDS.values() if look.badge}
+        for number, words in enumerate(lines):
+            base = y + (number - (len(lines) - 1) / 2) * 15.0 + 0.34 * CODE
+            for it in re.finditer(r"\S+", words):
+                at = left + text_width(words[: it.start()], CODE, "mono")
+                colour = colours.get(it[0], "muted")
+                self.drawing.text(at, base, it[0], colour, CODE, "mono")
+
+    def draw_row(self, x: float, y: float, wide: float, tall: float, label: str) -> None:
+        self.drawing.text(x - wide / 2, y + 4.2, label, "muted", SMALL)
 
     # The shapes of UML.
 
