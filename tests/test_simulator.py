@@ -67,7 +67,7 @@ def test_these_are_the_bytes_that_version_1_wrote():
     """A seed in a bug report must still mean the same run next year. Change it knowingly."""
     storm = {"loss": 0.2, "duplicate": 0.2, "crash": 0.1, "partition": 0.2}
     text = dumps(simulate(seed=7, proposers=2, acceptors=3, learners=1, **storm))
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "013ccdacf7854bc4"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "e011f244b112f6ee"
 
 
 def test_another_seed_is_another_run():

@@ -29,7 +29,7 @@ def step(me: Learner, event: Answer) -> tuple[Learner, tuple[Effect, ...]]:
     """Count one vote ("Paxos Made Simple", section 2.3)."""
     match event:
         case Answer(who, Accepted(b, value)) if not me.chosen and me.enough(b, who):
-            now = replace(me, chosen=Accept(b, value))  # chosen
+            now = replace(me, chosen=Accept(b, value), votes=())  # chosen
             return now, (Decide(b, value),)
 
         case Answer(who, Accepted(b)) if not me.chosen:  # count the vote

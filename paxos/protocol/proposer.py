@@ -70,7 +70,8 @@ def step(p: Proposer, event: Propose | Answer | Timeout) -> Result:
             return note(p, who, vote), ()
 
         case Answer(who, Accepted()) if p.phase == "decide" and p.enough(2, who):
-            return replace(p, phase="done"), (Decide(p.ballot, p.value),)  # chosen
+            p = replace(p, phase="done", accepted=())  # chosen
+            return p, (Decide(p.ballot, p.value),)
 
         case Answer(who, Accepted()) if p.phase == "decide":  # count the vote
             return replace(p, accepted=tuple(sorted({*p.accepted, who}))), ()
@@ -102,7 +103,7 @@ def note(p: Proposer, acceptor: str, vote: Accept | None) -> Proposer:
 def propose(p: Proposer) -> Result:
     """Ask for votes, for the only value that is safe to ask for."""
     value = binding_value((vote for _, vote in p.promises), p.wish)
-    p = replace(p, phase="decide", value=value)
+    p = replace(p, phase="decide", value=value, promises=())  # they have served
     return p, (Send("acceptors", Accept(p.ballot, value)), Wait("answers", p.ballot))
 
 
