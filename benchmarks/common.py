@@ -1,0 +1,83 @@
+"""What the benchmarks share: the machine, the date, tables, and how to measure a command."""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+class Skipped(Exception):
+    """Something is not here, so there is nothing to measure: says what, and the cure."""
+
+
+def machine() -> dict[str, object]:
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.split(":", 1)[1].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def write(name: str, result: dict[str, object]) -> None:
+    """Put a result where the pages read it, with the machine and the day."""
+    here, day = machine(), datetime.datetime.now(datetime.UTC).date().isoformat()
+    where = "{cpu}, {cores} cores, {system}, Python {python}".format(**here)
+    dated = {"date": day, "machine": here, "where": f"{day}: {where}", **result}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(dated, indent=2, ensure_ascii=False) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, "utf-8")
+
+
+def rows(header: Sequence[str], *body: Iterable[object]) -> list[str]:
+    """A table in Markdown, line by line: the first column to the left, the others to the right."""
+    lines = [header, [":--", *["--:"] * (len(header) - 1)], *body]
+    return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What commands took, one after the other, each in a new process."""
+
+    wall: float  # seconds on the clock
+    cpu: float  # seconds of all cores together
+    megabytes: float  # the most that one of their processes had in memory
+    each: tuple[float, ...]  # the seconds on the clock of each command
+    said: str
+
+
+def measure(commands: Iterable[Sequence[str]], folder: Path) -> Reading:
+    """Run commands in a folder. Raises RuntimeError if one fails."""
+    cpu, most, each, said = 0.0, 0, [], ""
+    for command in commands:
+        with tempfile.TemporaryFile() as output:
+            started = time.perf_counter()
+            process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+            _, status, used = os.wait4(process.pid, 0)
+            each.append(time.perf_counter() - started)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            output.seek(0)
+            said += output.read().decode(errors="replace")
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)} gave {process.returncode}:\n{said}")
+        cpu += used.ru_utime + used.ru_stime
+        most = max(most, used.ru_maxrss)
+    return Reading(sum(each), cpu, most / 1024, tuple(each), said)
