@@ -71,7 +71,8 @@ Chosen == {m.value : m \in UNION {Votes(b) : b \in Won}}
 
 Agreement == Cardinality(Chosen) <= 1
 
-(* For the configurations that take states apart only up to names.             *)
+(* For a configuration with the line SYMMETRY Renamings: states that differ in *)
+(* names only count once.                                                      *)
 Renamings == Permutations(Acceptors) \cup Permutations(Values)
 RenamedAcceptors == Permutations(Acceptors)
 =============================================================================

@@ -3,10 +3,11 @@
    There are no proposers. Whoever may send a message may do so at any time.
 
        spin -a -DACCEPTORS=3 -DVALUES=2 -DBALLOTS=3 paxos.pml
-       cc -O1 -DSAFETY -DNOREDUCE -DNOFAIR -o pan pan.c && ./pan
+       cc -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -w20
 
-   From 1 to 3 acceptors, from 2 to 4 ballots. One process, one d_step for each
-   action, so that a state of Spin is a state of the model and nothing else.
+   From 1 to 3 acceptors and values, from 2 to 4 ballots. One process, and one
+   d_step for each action, so that a state of Spin is a state of the model and
+   nothing else. There is no order to reduce in a single process: -DNOREDUCE.
 */
 
 #ifndef ACCEPTORS
