@@ -5,10 +5,7 @@
 Packages come from the package cache of this machine (run it twice if that cache is cold).
 """
 
-import datetime
-import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -16,28 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "book.json"
+import common
+
 PAGE = Path("docs/consensus.md")
 CELL = '\n```{code-cell} python3\nprint("one more cell, to see what runs again")\n```\n'
-
-
-def machine() -> dict[str, object]:
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.split(":", 1)[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-    }
 
 
 def timed(root: Path, *command: str) -> float:
@@ -57,7 +36,7 @@ def executed(root: Path) -> set[str]:
 
 def measure(root: Path) -> dict[str, object]:
     python = f"PYTHON={sys._base_executable}"  # type: ignore[attr-defined]
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(root)], check=True)
+    subprocess.run(["git", "clone", "--quiet", str(common.ROOT), str(root)], check=True)
     clean = timed(root, "make", python, "book")
     first = executed(root)
     unchanged = timed(root, "make", python, "book")
@@ -79,12 +58,18 @@ def main() -> None:
         result = measure(folder / "clone")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    day = datetime.datetime.now(datetime.UTC).date().isoformat()
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(
-        json.dumps({"date": day, "machine": machine(), **result}, indent=2) + "\n", "utf-8"
+    lines = common.rows(
+        ("`make book`", "seconds", "pages run"),
+        (
+            "from a clean clone",
+            result["clean_clone_to_book_seconds"],
+            result["pages_executed_clean"],
+        ),
+        ("nothing changed", result["nothing_changed_seconds"], 0),
+        ("one page edited", result["one_page_edited_seconds"], result["pages_executed_after_edit"]),
     )
-    print(RESULT.read_text("utf-8"), end="")
+    print("\n".join(lines))
+    common.write("book", {**result, "rows": lines})
 
 
 if __name__ == "__main__":

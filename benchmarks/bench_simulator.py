@@ -248,7 +248,11 @@ def main() -> None:
         results[name]["messages_per_decision"] = decide("0")
     lines = table(results)
     print("\n".join(lines))
-    common.write("simulator", {"rounds": ROUNDS, "results": results, "rows": lines})
+    skipped = common.skipped(results)
+    print("\n".join(skipped))
+    common.write(
+        "simulator", {"rounds": ROUNDS, "results": results, "skipped": skipped, "rows": lines}
+    )
 
 
 if __name__ == "__main__":

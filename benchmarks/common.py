@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -51,6 +52,11 @@ def rows(header: Sequence[str], *body: Iterable[object]) -> list[str]:
     """A table in Markdown, line by line: the first column to the left, the others to the right."""
     lines = [header, [":--", *["--:"] * (len(header) - 1)], *body]
     return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
+
+
+def skipped(results: dict[str, dict[str, Any]]) -> list[str]:
+    """What was not measured, and why."""
+    return [f"{name}: {one['skipped']}" for name, one in results.items() if "skipped" in one]
 
 
 @dataclass(frozen=True)
