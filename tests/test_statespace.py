@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,6 +153,19 @@ def test_the_score_tells_how_far_each_ballot_has_come():
     sent = [Prepare(one), Promise(one, None), Prepare(two), Accept(one, "v"), Accepted(one, "v")]
     assert score(sent, [one, two]) == ("1a 1b 2a 2b", "1a ·  ·  · ")
     assert score([], [one]) == ("·  ·  ·  · ",)
+
+
+def test_states_become_places_in_their_order():
+    one, two = Ballot(1, "a"), Ballot(2, "a")
+    begin = SimpleNamespace(sent=(), depth=1, chosen=False)
+    asked = SimpleNamespace(sent=(Prepare(two),), depth=2, chosen=False)
+    voted = SimpleNamespace(sent=(Prepare(two), Accepted(one, "v")), depth=3, chosen=True)
+    none = "·  ·  ·  · "
+    assert statespace.places([begin, asked, voted]) == [
+        Place((none, none), 1, False),
+        Place((none, "1a ·  ·  · "), 2, False),
+        Place(("·  ·  ·  2b", "1a ·  ·  · "), 3, True),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 from ..protocol.ballot import Ballot
 from ..trace import bare, kind
@@ -29,6 +30,24 @@ class Place:
     lines: tuple[str, ...]
     depth: int  # 1 for the first place, and 1 more for each move
     chosen: bool
+
+
+class State(Protocol):
+    """What the map needs to know of a state of the world."""
+
+    @property
+    def sent(self) -> Iterable[object]: ...  # every message sent on the way here
+    @property
+    def depth(self) -> int: ...
+    @property
+    def chosen(self) -> bool: ...
+
+
+def places(states: Iterable[State]) -> list[Place]:
+    """States of a world as places of its map, in the same order."""
+    known = list(states)
+    ballots = sorted({bare(message)[1].ballot for state in known for message in state.sent})
+    return [Place(score(state.sent, ballots), state.depth, state.chosen) for state in known]
 
 
 def score(messages: Iterable[object], ballots: Sequence[Ballot]) -> tuple[str, ...]:
