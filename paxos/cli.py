@@ -1,4 +1,4 @@
-"""The command `paxos`: run a protocol, draw a run."""
+"""The command `paxos`: run a protocol, draw a run, prove that it is safe."""
 
 import argparse
 import io
@@ -14,6 +14,8 @@ from .drivers.simulator import PROTOCOLS, Simulation, World
 from .figures import activity, render, spacetime, telling, views
 from .figures.theme import Figure
 from .outcome import broken
+from .proof import checks
+from .proof.static import RULES
 from .trace import Trace, dumps, loads
 
 DRAWINGS: dict[str, Callable[[Trace], Figure]] = {
@@ -64,6 +66,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     add_run(commands.add_parser("run", help="simulate one run and tell it"))
     add_draw(commands.add_parser("draw", help="draw a trace"))
+    add_prove(commands.add_parser("prove", help="prove a protocol for any number of nodes"))
     return top
 
 
@@ -122,6 +125,29 @@ def add_draw(draw: argparse.ArgumentParser) -> None:
     draw.set_defaults(act=do_draw)
 
 
+def add_prove(prove: argparse.ArgumentParser) -> None:
+    """The flags of `paxos prove`."""
+    prove.description = "Prove, for any number of nodes, that what is decided is never undone."
+    rules = "".join(f"\n  {name:<15}{meaning}" for name, meaning in RULES.items())
+    prove.epilog = f"""rules that can be left out, to see what dies without them:{rules}
+
+exit code: 0 proved, 1 refuted, 2 a mistake of the caller, 3 unknown, which is no proof"""
+    prove.formatter_class = argparse.RawDescriptionHelpFormatter
+    flag = prove.add_argument
+    flag("protocol", choices=["static"], help="which protocol")
+    flag("--without", choices=RULES, default="", metavar="RULE", help="leave a rule out; see below")
+    flag("--seed", type=int, default=0, help="of the solver's own choices; default 0")
+    flag(
+        "--timeout",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="for each check; default 10",
+    )
+    flag("--json", action="store_true", help="write all that was found as JSON")
+    prove.set_defaults(act=do_prove)
+
+
 def do_run(options: argparse.Namespace) -> int:
     """Simulate, then tell or write."""
     if options.trace == "":
@@ -157,6 +183,28 @@ def do_draw(options: argparse.Namespace) -> int:
     else:
         write(output, draw(trace, options.view).svg)
     return 0
+
+
+def do_prove(options: argparse.Namespace) -> int:
+    """Ask the solver, then show the table and what it found."""
+    if not 0 < options.timeout < 1e6:
+        raise ValueError(f"--timeout {options.timeout}: give each check some seconds")
+    if not 0 <= options.seed < 2**31:
+        raise ValueError(f"--seed {options.seed}: a seed of the solver is 0 to {2**31 - 1}")
+    try:
+        from .proof import solver
+    except ModuleNotFoundError as error:
+        cure = "pip install 'passive-paxos[proof]'"
+        raise ValueError(f"to prove takes {error.name}, which is not here: {cure}") from None
+    found: list[checks.Check] = []
+    for check in solver.prove(options.seed, options.timeout, options.without):
+        found.append(check)
+        if sys.stderr.isatty():
+            print(f"\r{len(found)} checks\x1b[K", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    print(checks.as_json(found) if options.json else checks.report(found))
+    return {"proved": 0, "refuted": 1, "unknown": 3}[checks.verdict(found)]
 
 
 def write(path: Path, text: str) -> None:
