@@ -68,8 +68,7 @@ def main() -> None:
         ("nothing changed", result["nothing_changed_seconds"], 0),
         ("one page edited", result["one_page_edited_seconds"], result["pages_executed_after_edit"]),
     )
-    print("\n".join(lines))
-    common.write("book", {**result, "rows": lines})
+    common.write("book", lines, result)
 
 
 if __name__ == "__main__":

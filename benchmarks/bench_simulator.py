@@ -232,7 +232,7 @@ def table(results: dict[str, dict[str, Any]]) -> list[str]:
         title += " (patched)" if "patched" in one else ""
         numbers = (f"{one['decisions_per_second']:,}", one["messages_per_decision"])
         body.append((title, *numbers) if "skipped" not in one else (title, "skipped", ""))
-    return common.rows(("", "decisions a second", "messages for each"), *body)
+    return common.rows(("program", "decisions a second", "messages for each"), *body)
 
 
 def main() -> None:
@@ -246,13 +246,7 @@ def main() -> None:
         results[name]["decisions_per_second"] = round(median(rates[name]))
         results[name]["best"] = round(max(rates[name]))
         results[name]["messages_per_decision"] = decide("0")
-    lines = table(results)
-    print("\n".join(lines))
-    skipped = common.skipped(results)
-    print("\n".join(skipped))
-    common.write(
-        "simulator", {"rounds": ROUNDS, "results": results, "skipped": skipped, "rows": lines}
-    )
+    common.write("simulator", table(results), results, rounds=ROUNDS)
 
 
 if __name__ == "__main__":

@@ -38,25 +38,30 @@ def machine() -> dict[str, object]:
     }
 
 
-def write(name: str, result: dict[str, object]) -> None:
-    """Put a result where the pages read it, with the machine and the day."""
-    here, day = machine(), datetime.datetime.now(datetime.UTC).date().isoformat()
-    where = "{cpu}, {cores} cores, {system}, Python {python}".format(**here)
-    dated = {"date": day, "machine": here, "where": f"{day}: {where}", **result}
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(dated, indent=2, ensure_ascii=False) + "\n"
-    (RESULTS / f"{name}.json").write_text(text, "utf-8")
-
-
 def rows(header: Sequence[str], *body: Iterable[object]) -> list[str]:
     """A table in Markdown, line by line: the first column to the left, the others to the right."""
     lines = [header, [":--", *["--:"] * (len(header) - 1)], *body]
     return ["| " + " | ".join(map(str, line)) + " |" for line in lines]
 
 
-def skipped(results: dict[str, dict[str, Any]]) -> list[str]:
-    """What was not measured, and why."""
-    return [f"{name}: {one['skipped']}" for name, one in results.items() if "skipped" in one]
+def write(name: str, table: list[str], results: dict[str, Any], **more: object) -> None:
+    """Show a result, and put it where the pages read it, with the machine and the day.
+
+    `page` is what a page shows, line by line: where it was measured, what was not, the table.
+    """
+    here, day = machine(), datetime.datetime.now(datetime.UTC).date().isoformat()
+    where = "Measured on {day}: {cpu}, {cores} cores, {system}, Python {python}."
+    skipped = [
+        f"* {who} was skipped: {its['skipped']}"
+        for who, its in results.items()
+        if isinstance(its, dict) and "skipped" in its
+    ]
+    page = [where.format(day=day, **here), "", *skipped, "", *table]
+    print("\n".join(page))
+    result = {"date": day, "machine": here, **more, "results": results, "page": page}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, "utf-8")
 
 
 @dataclass(frozen=True)
