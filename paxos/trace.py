@@ -250,6 +250,9 @@ def _check(things: list[Any], known: set[int | str]) -> None:
 def _check_header(header: Header) -> None:
     for role in sorted({role for _, role in header.nodes} - static.STEPS.keys()):
         raise TraceError(f"no role is called {role!r}; there are {', '.join(static.STEPS)}")
+    least, most = sorted((header.quorums.phase1, header.quorums.phase2))
+    if not 1 <= least <= most <= header.quorums.of:
+        raise TraceError(f"quorums of {least} and {most} out of {header.quorums.of} cannot be")
     if header.tick < 1:
         raise TraceError(f"{header.tick} ticks are no message delay")
     if header.protocol not in _STATES:

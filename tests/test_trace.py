@@ -152,8 +152,8 @@ SENDS = line_of("Step", lambda data: data["sent"])
         (1, put(kind="Prelude"), "unknown kind 'Prelude': so no trace"),
         (
             1,
-            put(quorums={"kind": "Flexible", "of": 4, "phase1": 2, "phase2": 2}),
-            "miss each other",
+            put(quorums={"kind": "Flexible", "of": 3, "phase1": 0, "phase2": 2}),
+            "quorums of 0 and 2 out of 3 cannot be",
         ),
         (1, put(colour="red"), "Header has missing or foreign fields: colour"),
         (1, lambda data: data.pop("faults"), "Header has missing or foreign fields: faults"),

@@ -145,14 +145,17 @@ class Simulation:
 
     def open(self, node: Node) -> None:
         """Start, or come back: with what was saved, or with nothing and a new identity."""
-        identity = f"{self.chance('identity').getrandbits(128):032x}"
-        fresh = self.rules.start(node.role, identity, self.quorums)
+        fresh = self.rules.start(node.role, self.identity(node), self.quorums)
         node.state = fresh if node.saved is None else node.saved
         node.up = True
         self.records.append(Open(self.now, node.name, node.state))
         for wish in list(node.wishes):  # the user asks again
             if node.up:  # it may crash while it is asked
                 self.step(node, Propose(wish))
+
+    def identity(self, node: Node) -> str:
+        """Never the same twice, and no matter of the node's own memory."""
+        return f"{self.chance('identity').getrandbits(128):032x}"
 
     def crash(self, node: Node, lasts: float | None) -> None:
         if not node.up:

@@ -247,8 +247,11 @@ def messages(
         sheet.message(*start, *stop, kind(one.message), isinstance(record, Lost))
     for step, one in (sent[number] for number in sent if number not in ends):  # still under way
         look = KINDS[kind(one.message)]
-        half = (x[step.node] + x[one.to]) / 2
-        sheet.line(x[step.node], y[step.at], half, bottom, look.name, look.width, look.dash)
+        part = 0.3 * (x[one.to] - x[step.node])
+        end = min(bottom, y[step.at] + 0.6 * SCALE)
+        sheet.line(
+            x[step.node], y[step.at], x[step.node] + part, end, look.name, look.width, look.dash
+        )
     for step in trace.steps():
         if any(isinstance(effect, Decide) for effect in step.effects[: step.done]):
             sheet.knows(x[step.node], y[step.at])

@@ -65,3 +65,13 @@ def promise_kept(before: acceptor.Acceptor, after: acceptor.Acceptor) -> bool:
     new = after.vote if after.vote != before.vote else None
     rises = after.promised >= before.promised
     return rises and (new is None or new.ballot >= before.promised)
+
+
+def decision_stays(before: object, after: object) -> bool:
+    """The invariant of one step of whoever is told: told once, told for good."""
+    match before:
+        case learner.Learner(chosen=known) if known is not None:
+            return isinstance(after, learner.Learner) and after.chosen == known
+        case proposer.Proposer(phase="done"):
+            return after == before
+    return True

@@ -1,0 +1,172 @@
+"""Every schedule of a small world, breadth first: the first bad run that it finds is a shortest one.
+
+A message that was sent may arrive at any later time, any number of times, or never. So delay, loss,
+repetition and disorder need no rule of their own: a lost message is one that never arrives.
+
+Three short cuts, each optional, and each compared with the long way in the tests:
+
+* a receipt without effect waits until an effect follows, for nobody else can tell (the length of a
+  run counts the steps that have an effect);
+* what a node ignores now and for ever is dropped (`Node.forgets`);
+* nodes and values that nothing tells apart may change places (`World.alike`, `World.renamings`).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from .columns import MASK, Columns, Distinct, Event, Move, Node, Record, World
+
+__all__ = ["Event", "Move", "Node", "Record", "Verdict", "World", "check"]
+
+LIMIT = 2_000_000
+PULSE = 2000  # states between two reports of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a search found, or has found so far.
+
+    `states` counts every distinct state; `classes` those visited, one for all that differ only by
+    a renaming. `depth` is counted as TLC does: the first state is at depth 1.
+    """
+
+    verdict: Literal["safe", "violated", "bounded"]
+    states: int
+    classes: int
+    depth: int
+    seconds: float
+    invariant: str | None = None  # the name of what does not hold
+    run: tuple[Move, ...] = ()  # a shortest run to where it breaks
+    levels: tuple[int, ...] = ()  # states at each depth
+    reached: Mapping[str, int] = field(default_factory=dict)  # `sometimes`: the first depth
+    queue: int = 0  # states found and not yet visited
+
+
+def check(
+    world: World,
+    *,
+    only: Iterable[str] | None = None,
+    symmetry: bool = True,
+    shortcuts: bool = True,
+    limit: int = LIMIT,
+    progress: Callable[[Verdict], None] = lambda _: None,
+) -> Verdict:
+    """Visit every state of a world, until an invariant breaks or `limit` states were visited.
+
+    `only` names the invariants that are looked at. Raises ValueError for a world that cannot be.
+    """
+    try:
+        return Search(Columns(world, symmetry, shortcuts), only, limit, progress).run()
+    except Distinct:  # a rule was broken that made them alike: tell them apart
+        return Search(Columns(world, False, shortcuts), only, limit, progress).run()
+
+
+class Search:
+    """A search in progress. `found` remembers each state, and one from which a step leads to it."""
+
+    def __init__(
+        self,
+        columns: Columns,
+        only: Iterable[str] | None,
+        limit: int,
+        progress: Callable[[Verdict], None],
+    ) -> None:
+        self.columns, self.world = columns, columns.world
+        self.limit, self.progress = limit, progress
+        kept = (name for node in columns.nodes for name in node.kept)
+        names = {*self.world.always, *self.world.sometimes, *kept}
+        self.wanted = names if only is None else set(only)
+        if strangers := ", ".join(sorted(self.wanted - names)):
+            raise ValueError(f"no invariant is called {strangers}; there are {', '.join(names)}")
+        self.started = time.monotonic()
+        self.found: dict[int, int] = {}  # state -> a state one step before it
+        self.levels: list[int] = []
+        self.reached: dict[str, int] = {}
+        self.judged: dict[Any, str | None] = {}
+        self.violation: tuple[str, int, int] | None = None  # (invariant, state before, state)
+
+    def run(self) -> Verdict:
+        first = self.columns.canonical(self.columns.first)
+        self.found[first], front = first, [first]
+        if broken := self.judge(first):
+            self.violation = (broken, first, first)
+        while front and not self.violation:
+            self.levels.append(sum(map(self.columns.weight, front)))
+            following: list[int] = []
+            for number, state in enumerate(front):
+                if number % PULSE == PULSE - 1:
+                    self.progress(self.verdict("bounded", len(front) - number + len(following)))
+                if len(self.found) > self.limit:
+                    return self.verdict("bounded", len(front) - number + len(following))
+                if self.visit(state, following):
+                    break
+            front = following
+        if self.violation:
+            self.levels.append(sum(map(self.columns.weight, front)))
+            return replace(self.verdict("violated"), invariant=self.violation[0], run=self.path())
+        for name in self.world.sometimes:
+            if name in self.wanted and name not in self.reached:
+                return replace(self.verdict("violated"), invariant=name)
+        return self.verdict("safe")
+
+    def verdict(self, verdict: Literal["safe", "violated", "bounded"], queue: int = 0) -> Verdict:
+        """What is known by now."""
+        seconds = time.monotonic() - self.started
+        counts = (sum(self.levels), len(self.found) - queue, len(self.levels))
+        levels = tuple(self.levels)
+        return Verdict(
+            verdict, *counts, seconds, levels=levels, reached=dict(self.reached), queue=queue
+        )
+
+    def visit(self, state: int, following: list[int]) -> bool:
+        """Take every step from a state. True when one of them breaks an invariant."""
+        columns, found = self.columns, self.found
+        again = (
+            columns.first_alike if columns.symmetry and not columns.naming else len(columns.names)
+        )
+        for i, shift in enumerate(columns.shift[:-1]):
+            if i > again and columns.at(state, i) == columns.at(state, i - 1):
+                continue  # what its twin does is the same but for the name
+            mine = state >> shift & MASK
+            for crash in (False, True) if state & 15 < self.world.crashes else (False,):
+                for number, news, broken in columns.moves(i, state, crash):
+                    new = columns.sifted(i, state + (number - mine << shift)) + crash
+                    new = columns.canonical(new)
+                    if new not in found:
+                        found[new] = state
+                        following.append(new)
+                        if news and not broken:
+                            broken = self.judge(new)
+                    if broken in self.wanted:
+                        self.violation = (broken, state, new)
+                        return True
+        return False
+
+    def judge(self, state: int) -> str | None:
+        """The first invariant that a state breaks, by what is on record in it."""
+        key = self.columns.news(state)
+        if key not in self.judged:
+            record = self.columns.record(state)
+            always, sometimes = self.world.always.items(), self.world.sometimes.items()
+            for name, holds in sometimes:
+                if name not in self.reached and holds(record):
+                    self.reached[name] = len(self.levels) + 1
+            broken = (name for name, holds in always if name in self.wanted and not holds(record))
+            self.judged[key] = next(broken, None)
+        return self.judged[key]
+
+    def path(self) -> tuple[Move, ...]:
+        """The moves to the violation, with the names that nodes really have."""
+        assert self.violation is not None
+        _, before, last = self.violation
+        first, chain = self.columns.canonical(self.columns.first), [last]
+        while len(chain) == 1 or chain[-1] != first:
+            chain.append(before)
+            before = self.found[before]
+        state, run = self.columns.first, list[Move]()
+        for goal in chain[-2::-1] if last != first else ():
+            state, moves = self.columns.step_to(state, goal)
+            run += moves
+        return tuple(run)

@@ -1,0 +1,267 @@
+"""Break a rule: Paxos with one text of its source replaced, in memory.
+
+Each `Mutation` names the text of a module, what to put in its place, the property that dies, and the
+smallest world in which it dies. The rest of the package is loaded beside the ordinary one, under a
+name of its own, so the checker, the traces and the command line that look for the mistake are the
+ones that find none without it.
+"""
+
+import importlib
+import re
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A rule gone wrong."""
+
+    name: str
+    rule: str  # what is shown of the source: the object, as module:name
+    module: str  # the texts below are of this module of the package
+    changes: tuple[tuple[str, str], ...]  # (text, what takes its place)
+    dies: str | None  # the property; None if nothing unsafe follows
+    why: str  # in a sentence, what goes wrong or what it costs
+    world: dict[str, int] = field(default_factory=dict)  # sizes, where they are not the usual ones
+
+
+def wrong(
+    name: str,
+    rule: str,
+    *changes: tuple[str, str],
+    why: str,
+    dies: str | None = "agreement",
+    **world: int,
+) -> Mutation:
+    """A mutation of the module that the rule is in."""
+    return Mutation(name, rule, rule.split(":")[0], changes, dies, why, {"rounds": 1} | world)
+
+
+ACCEPTOR, PROPOSER = "protocol.acceptor:step", "protocol.proposer:step"
+SAVE, PROMISE = "Save(now)", 'Send("sender", Promise(ballot, acceptor.vote))'
+VOTE = 'Send("sender", news), Send("learners", news)'
+BINDING = "return max(cast, key=lambda vote: vote.ballot).value if cast else wish"
+
+MUTATIONS = (
+    wrong(
+        "accept ignores the promise",
+        ACCEPTOR,
+        (" if ballot >= acceptor.promised:  # 2b", ":  # 2b"),
+        why="A vote slips in below a promise, unseen by whoever holds that promise.",
+    ),
+    wrong(
+        "promise to whoever asks",
+        ACCEPTOR,
+        (" if ballot > acceptor.promised:  # 1b", ":  # 1b"),
+        why="An old question takes the newer promise back.",
+    ),
+    wrong(
+        "promise hides the vote",
+        ACCEPTOR,
+        (PROMISE, PROMISE.replace("acceptor.vote", "None")),
+        why="The next proposer is not told what may be chosen already, and asks for its own.",
+    ),
+    wrong(
+        "accept does not raise the promise",
+        ACCEPTOR,
+        ("Acceptor(promised=ballot, vote=request)", "replace(acceptor, vote=request)"),
+        why="A lower ballot can overwrite a higher vote.",
+        rounds=2,
+    ),
+    wrong(
+        "promise not saved before the reply",
+        ACCEPTOR,
+        (f"{SAVE}, {PROMISE}", f"{PROMISE}, {SAVE}"),
+        why="A crash between the reply and the disk takes a promise back that was already told.",
+        crashes=1,
+    ),
+    wrong(
+        "a vote forgotten after restart",
+        ACCEPTOR,
+        (f"{SAVE}, {VOTE}", VOTE),
+        why="An acceptor comes back without its vote, and promises as if it had never voted.",
+        crashes=1,
+    ),
+    wrong(
+        "adopt no vote",
+        "protocol.proposer:binding_value",
+        (BINDING, "return wish"),
+        why="A proposer asks for its own wish although another may be chosen.",
+    ),
+    wrong(
+        "adopt any vote",
+        "protocol.proposer:binding_value",
+        (BINDING, "return min(cast, key=lambda vote: str(vote.value)).value if cast else wish"),
+        why="An older vote is taken for the newest, and a chosen value is overruled.",
+        rounds=2,
+    ),
+    wrong(
+        "adopt the oldest vote",
+        "protocol.proposer:binding_value",
+        ("max(cast", "min(cast"),
+        why="The oldest vote is the one that was overruled.",
+        rounds=2,
+    ),
+    wrong(
+        "two values in one ballot",
+        PROPOSER,
+        ('if p.phase == "prepare" and p.enough(1, who):', "if p.enough(1, who):"),
+        ("value=value, promises=())", "value=value)"),
+        why="A late promise makes the proposer ask again in the same ballot, for another value.",
+    ),
+    wrong(
+        "promises kept for the next ballot",
+        "protocol.proposer:prepare",
+        ("promises=(),", ""),
+        why="A promise for an old ballot is counted for a new one.",
+        rounds=2,
+    ),
+    wrong(
+        "votes kept for the next ballot",
+        "protocol.proposer:prepare",
+        ("accepted=(),", ""),
+        dies="decided is chosen",
+        why="A proposer counts votes for an old ballot and tells its user too early.",
+        rounds=2,
+    ),
+    wrong(
+        "answers to an earlier ballot",
+        PROPOSER,
+        ("if b != p.ballot:", "if False:"),
+        why="A promise for a lower ballot shuts out less than the proposer believes.",
+        rounds=2,
+    ),
+    wrong(
+        "a ballot used twice",
+        "protocol.static:start",
+        (
+            "proposer.Proposer(identity, quorums)",
+            'proposer.Proposer(identity.rstrip("\'"), quorums)',
+        ),
+        why="A proposer back from a crash takes promises made to its former self for its own.",
+        crashes=1,
+        forgetful=False,
+    ),
+    wrong(
+        "chosen by equal value",
+        "protocol.learner:step",
+        ("{*me.votes, (b, who)}", "{*me.votes, (value, who)}"),
+        ("me.enough(b, who)", "me.enough(value, who)"),
+        ("Accepted(b)) if not", "Accepted(b, value)) if not"),
+        why="Votes of different ballots for one value are added up, though no quorum stands behind it.",
+        learners=1,
+        rounds=2,
+    ),
+    wrong(
+        "one acceptor counted twice",
+        "protocol.quorum:Flexible.reached",
+        ("len(set(acceptors))", "len(list(acceptors))"),
+        why="A repeated message makes a quorum of one.",
+    ),
+    wrong(
+        "quorums that do not meet",
+        "protocol.quorum:Flexible",
+        ("if self.phase1 + self.phase2 <= self.of:", "if False:"),
+        why="Phase 1 asks only acceptors that know nothing of the decision.",
+        phase1=1,
+    ),
+    wrong(
+        "accept refuses its own promise",
+        ACCEPTOR,
+        ("if ballot >= acceptor.promised:  # 2b", "if ballot > acceptor.promised:  # 2b"),
+        dies="a value can be chosen",
+        why="Nothing wrong is ever chosen, for nothing is: every acceptor has promised the very ballot.",
+    ),
+    wrong(
+        "promise the same ballot again",
+        ACCEPTOR,
+        ("if ballot > acceptor.promised:  # 1b", "if ballot >= acceptor.promised:  # 1b"),
+        dies=None,
+        why="A repeated question is answered again. More states, and no harm.",
+    ),
+)
+BY_NAME = {one.name: one for one in MUTATIONS}
+
+
+class Loader(SourceFileLoader):
+    """Loads one module with its source changed, and never from a cache."""
+
+    changes: tuple[tuple[str, str], ...] = ()
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = changed(Path(self.path).read_text(encoding="utf-8"), self.changes, self.path)
+        code: CodeType = compile(source, self.path, "exec")
+        return code
+
+
+def changed(source: str, changes: tuple[tuple[str, str], ...], where: str) -> str:
+    """The source with these texts replaced. Raises ValueError unless each is there just once."""
+    for old, new in changes:
+        text = r"\s+".join(re.escape(word) for word in old.split())  # however its lines are broken
+        text = r"\s+" + text if old.startswith(" ") else text
+        source, times = re.subn(text, lambda _, new=new: new, source)  # type: ignore[misc]
+        if times != 1:
+            raise ValueError(
+                f"{where} has the text {old!r} {times} times; a mutation needs it once"
+            )
+    return source
+
+
+class Finder:
+    """Finds the one changed module; everything else is found as usual."""
+
+    def __init__(self, fullname: str, changes: tuple[tuple[str, str], ...]) -> None:
+        self.fullname, self.changes = fullname, changes
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != self.fullname:
+            return None
+        spec = PathFinder.find_spec(name, path)
+        assert spec is not None
+        assert spec.origin is not None
+        loader = Loader(name, spec.origin)
+        loader.changes = self.changes
+        spec.loader = loader
+        return spec
+
+
+@cache
+def without(rule: str) -> ModuleType:
+    """The command line, and with it the whole package, in which this mutation lives.
+
+    Raises ValueError for a name that is not in the table.
+    """
+    if rule not in BY_NAME:
+        names = "\n".join(f"  {name}" for name in BY_NAME)
+        raise ValueError(f"no rule is called {rule!r}. There are:\n{names}")
+    cli: ModuleType = load(BY_NAME[rule])("cli")
+    return cli
+
+
+def load(mutation: Mutation) -> Any:
+    """Import modules of a package of their own, in which the mutation lives."""
+    alias = f"{__package__}_without_{re.sub(r'[^a-z]+', '_', mutation.name)}"
+    finder = Finder(f"{alias}.{mutation.module}", mutation.changes)
+    home = Path(__file__).parent
+    if alias not in sys.modules:
+        package = ModuleType(alias)
+        package.__path__ = [str(home)]
+        sys.modules[alias] = package
+        exec(
+            compile((home / "__init__.py").read_text(encoding="utf-8"), alias, "exec"),
+            package.__dict__,
+        )
+
+    def module(name: str) -> ModuleType:
+        sys.meta_path.insert(0, finder)
+        try:
+            return importlib.import_module(f"{alias}.{name}")
+        finally:
+            sys.meta_path.remove(finder)
+
+    return module
