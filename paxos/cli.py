@@ -15,7 +15,7 @@ from .figures import activity, render, spacetime, telling, views
 from .figures.theme import Figure
 from .outcome import broken
 from .proof import checks
-from .proof.static import RULES
+from .proof.static import MISTAKES
 from .trace import Trace, dumps, loads
 
 DRAWINGS: dict[str, Callable[[Trace], Figure]] = {
@@ -128,14 +128,14 @@ def add_draw(draw: argparse.ArgumentParser) -> None:
 def add_prove(prove: argparse.ArgumentParser) -> None:
     """The flags of `paxos prove`."""
     prove.description = "Prove, for any number of nodes, that what is decided is never undone."
-    rules = "".join(f"\n  {name:<15}{meaning}" for name, meaning in RULES.items())
-    prove.epilog = f"""rules that can be left out, to see what dies without them:{rules}
+    rules = "".join(f"\n  {name}\n    {meaning}" for name, meaning in MISTAKES.items())
+    prove.epilog = f"""mistakes that can be planted, to see what dies of them:{rules}
 
 exit code: 0 proved, 1 refuted, 2 a mistake of the caller, 3 unknown, which is no proof"""
     prove.formatter_class = argparse.RawDescriptionHelpFormatter
     flag = prove.add_argument
     flag("protocol", choices=["static"], help="which protocol")
-    flag("--without", choices=RULES, default="", metavar="RULE", help="leave a rule out; see below")
+    flag("--without", choices=MISTAKES, default="", metavar="RULE", help="break a rule; see below")
     flag("--seed", type=int, default=0, help="of the solver's own choices; default 0")
     flag(
         "--timeout",

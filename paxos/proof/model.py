@@ -40,7 +40,7 @@ class Reading:
 
     holds: Callable[..., Truth]  # relation, things -> does it hold?
     none: Thing  # the ballot below all others, in which nobody ever votes
-    without: str = ""  # the rule that is left out
+    mistake: str = ""  # the guard that is left out
     domain: Domain = field(default_factory=dict)  # known in a finite world only
 
     def __getattr__(self, relation: str) -> Callable[..., Truth]:
@@ -72,9 +72,9 @@ class Reading:
     def implies(self, x: Truth, y: Truth) -> Truth:
         return self.no(x) | y
 
-    def rule(self, name: str, x: Truth) -> Truth:
-        """A guard with a name, so that it can be left out to see what dies without it."""
-        return x | self.no(x) if name == self.without else x
+    def unless(self, mistake: str, x: Truth) -> Truth:
+        """A guard that is left out where this mistake is made, to see what dies of it."""
+        return x | self.no(x) if mistake == self.mistake else x
 
 
 @dataclass(frozen=True)

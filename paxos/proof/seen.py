@@ -21,26 +21,32 @@ Facts = Mapping[str, frozenset[tuple[Thing, ...]]]  # by relation
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that was ever sent, saved or told, and what the acceptors hold."""
+    """All that was ever sent, saved or decided, and what the acceptors hold."""
 
     held: frozenset[tuple[str, Ballot]]  # (acceptor, its highest promise), each acceptor once
     asked: frozenset[tuple[Ballot, Value]] = frozenset()  # (prepared, its proposer's wish)
     promises: frozenset[tuple[str, Promise]] = frozenset()  # (acceptor, what it sent)
     proposed: frozenset[Accept] = frozenset()  # sent
-    votes: frozenset[tuple[str, Accept]] = frozenset()  # (acceptor, what it saved or told)
+    votes: frozenset[tuple[str, Accept]] = frozenset()  # (acceptor, what it saved)
+    told: frozenset[tuple[str, Accept]] = frozenset()  # (acceptor, the vote that it told of)
     decided: frozenset[Accept] = frozenset()  # what a user was told
 
 
 def recognise(before: Seen, after: Seen, quorums: Flexible) -> str | None:
     """The name of the action that leads from before to after, or "stutter"; None if none does.
 
-    None, too, for quorums that are not what the model takes for granted.
+    None, too, where a vote was told and not saved, for the model's learner reads votes; and for
+    quorums that are not what the model takes for granted.
     """
     if before == after:
         return "stutter"
+    if not after.told <= after.votes:
+        return None
     enough = families(quorums, frozenset(who for who, _ in after.held))
     domain = {**there(facts(before), facts(after)), **enough}
     old, new = (left(facts(seen), domain) for seen in (before, after))
+    if old == new:
+        return "stutter"
     w = Finite(lambda name, *fact: fact in old[name], NO_BALLOT, domain=domain)
     for action in static.ACTIONS:
         if any(action.guard(w, *things) for things in leading(action, old, new, domain)):

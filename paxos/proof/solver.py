@@ -66,31 +66,33 @@ def atom(*words: Thing) -> Truth:
     return z3.Bool(" ".join(map(str, words)))
 
 
-def prove(seed: int = 0, timeout: float = TIMEOUT, without: str = "") -> Iterator[Check]:
+def prove(seed: int = 0, timeout: float = TIMEOUT, mistake: str = "") -> Iterator[Check]:
     """Put every question, one after the other. Raises ValueError for an unknown rule."""
-    if without and without not in static.RULES:
-        raise ValueError(f"no rule is called {without!r}; there are {', '.join(static.RULES)}")
+    if mistake and mistake not in static.MISTAKES:
+        raise ValueError(
+            f"no mistake is called {mistake!r}; there are {', '.join(static.MISTAKES)}"
+        )
     for question in questions():
         started = time.perf_counter()
-        verdict, found = answer(question, seed, timeout, without)
+        verdict, found = answer(question, seed, timeout, mistake)
         seconds = time.perf_counter() - started
         yield Check(question.when, question.claim.__name__, verdict, seconds, found)
 
 
 def answer(
-    question: Question, seed: int, timeout: float, without: str
+    question: Question, seed: int, timeout: float, mistake: str
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Ask about any number of things; look for an example among a few where there may be one."""
     deadline = time.monotonic() + timeout
     wanted = question.when == "possible"
-    found = example(question, without, deadline) if wanted else ()
+    found = example(question, mistake, deadline) if wanted else ()
     if found:
         return "proved", found
-    whole = AnyNumber(relation, z3.Const("none", sort("b")), without)
+    whole = AnyNumber(relation, z3.Const("none", sort("b")), mistake)
     said, _ = ask(question.formula(whole), deadline, seed)
     if said == z3.unsat:
         return ("refuted" if wanted else "proved"), ()
-    found = example(question, without, deadline)
+    found = example(question, mistake, deadline)
     if not found and said != z3.sat:
         return "unknown", ()
     return ("proved" if wanted else "refuted"), found
@@ -108,13 +110,13 @@ def ask(formula: Truth, deadline: float, seed: int = 0) -> tuple[Any, Any]:
     return solver.check(), solver
 
 
-def example(question: Question, without: str, deadline: float) -> tuple[str, ...]:
+def example(question: Question, mistake: str, deadline: float) -> tuple[str, ...]:
     """A small world in which the formula is true, in words; empty if none is found in time."""
     for sizes in SIZES:
         domain = few(*sizes)
-        said, solver = ask(question.formula(FewThings(atom, 0, without, domain)), deadline)
+        said, solver = ask(question.formula(FewThings(atom, 0, mistake, domain)), deadline)
         if said == z3.sat:
-            return tell(question, *fewest(solver, domain, without))
+            return tell(question, *fewest(solver, domain, mistake))
         if said == z3.unknown:
             break
     return ()
@@ -131,7 +133,7 @@ def few(acceptors: int, ballots: int, quorums: int) -> Domain:
     }
 
 
-def fewest(solver: Any, domain: Domain, without: str) -> tuple[Finite, list[tuple[Thing, ...]]]:
+def fewest(solver: Any, domain: Domain, mistake: str) -> tuple[Finite, list[tuple[Thing, ...]]]:
     """Of the worlds that the solver has left, the one with the least in it: a world, its facts.
 
     Facts are denied one after the other in a fixed order, so that every solver ends with the same.
@@ -152,5 +154,5 @@ def fewest(solver: Any, domain: Domain, without: str) -> tuple[Finite, list[tupl
         for kind, names in domain.items()
         if kind in kinds
     }
-    w = Finite(lambda *fact: fact in true, 0, without, {**domain, **sets})
+    w = Finite(lambda *fact: fact in true, 0, mistake, {**domain, **sets})
     return w, [fact for fact in facts if fact in true]

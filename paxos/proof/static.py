@@ -20,12 +20,12 @@ RELATIONS = {  # what each is about, and how to say that it holds
     "decided": ("bv", "somebody was told that {v} is chosen, in ballot {b}"),
 }
 
-RULES = {  # the guards that can be left out: `paxos prove static --without RULE`
-    "keep-promise": "an acceptor votes in no ballot that it has left",
-    "highest-vote": "a proposer that adopts a vote adopts the highest it hears of",
-    "adopt-vote": "a proposer that hears of a vote does not ask for its own wish",
-    "one-value": "a ballot asks for votes once",
-    "quorums-meet": "a quorum that promises and a quorum that votes share an acceptor",
+MISTAKES = {  # what can be left out of the guards: `paxos prove static --without RULE`
+    "accept ignores the promise": "an acceptor votes in a ballot that it has left",
+    "adopt any vote": "of the votes that it hears of, a proposer adopts any one",
+    "adopt no vote": "a proposer asks for its own wish, whatever it hears of",
+    "two values in one ballot": "a ballot asks for votes twice",
+    "quorums that do not meet": "those that promised may know nothing of those that voted",
 }
 
 
@@ -46,7 +46,7 @@ def quorums(w: Reading) -> Truth:
     meet = w.every(lambda p, q: w.one_of(p, lambda a: w.member(a, q)))
     first = w.every(lambda p: w.one_of(p, lambda a: w.member(a, p)))  # nobody is no quorum
     second = w.every(lambda q: w.one_of(q, lambda a: w.member(a, q)))
-    return w.rule("quorums-meet", meet) & first & second
+    return w.unless("quorums that do not meet", meet) & first & second
 
 
 # What may happen, as guards; what each adds to the relations stands in ACTIONS below.
@@ -75,18 +75,18 @@ def propose(w: Reading, b: Thing, v: Thing, p: Thing, c: Thing) -> Truth:
     heard = w.all_of(
         p,
         lambda a: w.some(
-            lambda d, u: w.promised(a, b, d, u) & w.rule("highest-vote", w.no(w.below(c, d)))
+            lambda d, u: w.promised(a, b, d, u) & w.unless("adopt any vote", w.no(w.below(c, d)))
         ),
     )
     bound = w.no(w.same(c, w.none)) & w.one_of(p, lambda a: w.promised(a, b, c, v))
     silent = w.all_of(p, lambda a: w.some(lambda u: w.promised(a, b, w.none, u)))
-    free = w.rule("adopt-vote", silent) & w.wished(v)
-    return w.rule("one-value", fresh) & heard & (bound | free)
+    free = w.unless("adopt no vote", silent) & w.wished(v)
+    return w.unless("two values in one ballot", fresh) & heard & (bound | free)
 
 
 def vote(w: Reading, a: Thing, b: Thing, v: Thing) -> Truth:
     """2b: a votes for what b asks, unless it has left b."""
-    return w.proposed(b, v) & w.rule("keep-promise", w.no(w.left(a, b)))
+    return w.proposed(b, v) & w.unless("accept ignores the promise", w.no(w.left(a, b)))
 
 
 def decide(w: Reading, b: Thing, v: Thing, q: Thing) -> Truth:
