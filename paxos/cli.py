@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import __version__
+from . import __version__, checking
 from .drivers import faults
 from .drivers.simulator import PROTOCOLS, Simulation, World
 from .figures import activity, render, spacetime, telling, views
@@ -66,6 +66,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     add_run(commands.add_parser("run", help="simulate one run and tell it"))
     add_draw(commands.add_parser("draw", help="draw a trace"))
+    checking.add(commands.add_parser("check", help="visit every state of a small world"))
     add_prove(commands.add_parser("prove", help="prove a protocol for any number of nodes"))
     return top
 

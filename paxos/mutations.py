@@ -16,6 +16,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from .trace import Trace, loads
+
 
 @dataclass(frozen=True)
 class Mutation:
@@ -150,8 +152,8 @@ MUTATIONS = (
     wrong(
         "chosen by equal value",
         "protocol.learner:step",
-        ("{*me.votes, (b, who)}", "{*me.votes, (value, who)}"),
-        ("me.enough(b, who)", "me.enough(value, who)"),
+        ("{*me.votes, (b, who)}", "{*me.votes, (Ballot(0, str(value)), who)}"),
+        ("me.enough(b, who)", "me.enough(Ballot(0, str(value)), who)"),
         ("Accepted(b)) if not", "Accepted(b, value)) if not"),
         why="Votes of different ballots for one value are added up, though no quorum stands behind it.",
         learners=1,
@@ -230,17 +232,32 @@ class Finder:
         return spec
 
 
-@cache
-def without(rule: str) -> ModuleType:
-    """The command line, and with it the whole package, in which this mutation lives.
-
-    Raises ValueError for a name that is not in the table.
-    """
+def named(rule: str) -> Mutation:
+    """The mutation of this name. Raises ValueError where there is none."""
     if rule not in BY_NAME:
-        names = "\n".join(f"  {name}" for name in BY_NAME)
-        raise ValueError(f"no rule is called {rule!r}. There are:\n{names}")
-    cli: ModuleType = load(BY_NAME[rule])("cli")
-    return cli
+        names = "".join(f"\n  {name}" for name in BY_NAME)
+        raise ValueError(f"no rule is called {rule!r}. There are:{names}")
+    return BY_NAME[rule]
+
+
+@cache
+def bad_run(rule: str) -> Trace:
+    """A shortest run in which the property dies without this rule, and the news of it.
+
+    Raises ValueError where there is no such run, because nothing unsafe follows.
+    """
+    mutation = named(rule)
+    package = load(mutation)
+    checker, worlds, trace = (
+        package(name) for name in ("drivers.checker", "drivers.worlds", "trace")
+    )
+    size = worlds.Size(**mutation.world)
+    only = [mutation.dies] if mutation.dies else None
+    verdict = checker.check(worlds.static_world(size), only=only)
+    if not verdict.run:
+        raise ValueError(f"without {rule!r} no run goes wrong: {mutation.why}")
+    # As text, so that it comes out of that package as a trace of this one.
+    return loads(trace.dumps(worlds.bad_run(size, verdict, news=True)))
 
 
 def load(mutation: Mutation) -> Any:

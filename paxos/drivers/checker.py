@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from .columns import MASK, Columns, Distinct, Event, Move, Node, Record, World
+from .columns import MASK, Column, Columns, Distinct, Event, Move, Node, Record, World
 
-__all__ = ["Event", "Move", "Node", "Record", "Verdict", "World", "check"]
+__all__ = ["Event", "Graph", "Move", "Node", "Record", "Verdict", "World", "check", "graph"]
 
 LIMIT = 2_000_000
 PULSE = 2000  # states between two reports of progress
@@ -41,6 +41,7 @@ class Verdict:
     run: tuple[Move, ...] = ()  # a shortest run to where it breaks
     levels: tuple[int, ...] = ()  # states at each depth
     reached: Mapping[str, int] = field(default_factory=dict)  # `sometimes`: the first depth
+    census: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # states where it holds
     queue: int = 0  # states found and not yet visited
 
 
@@ -52,15 +53,46 @@ def check(
     shortcuts: bool = True,
     limit: int = LIMIT,
     progress: Callable[[Verdict], None] = lambda _: None,
+    census: bool = False,
 ) -> Verdict:
     """Visit every state of a world, until an invariant breaks or `limit` states were visited.
 
-    `only` names the invariants that are looked at. Raises ValueError for a world that cannot be.
+    `only` names the invariants that are looked at; with `census` the states at each depth are
+    counted in which a `sometimes` holds. Raises ValueError for a world that cannot be.
     """
     try:
-        return Search(Columns(world, symmetry, shortcuts), only, limit, progress).run()
+        return Search(Columns(world, symmetry, shortcuts), only, limit, progress, census).run()
     except Distinct:  # a rule was broken that made them alike: tell them apart
-        return Search(Columns(world, False, shortcuts), only, limit, progress).run()
+        return Search(Columns(world, False, shortcuts), only, limit, progress, census).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A whole world: its states, the first one first, and every step between them."""
+
+    states: tuple[Mapping[str, Column], ...]
+    depths: tuple[int, ...]  # of the first state: 1
+    moves: tuple[tuple[int, tuple[Move, ...], int], ...]  # (from, by, to)
+
+
+def graph(world: World, limit: int = 1000) -> Graph:
+    """Every state of a small world and every step. Raises ValueError above `limit` states."""
+    columns = Columns(world, symmetry=False, shortcuts=True)
+    depths, moves = {columns.first: 1}, list[tuple[int, tuple[Move, ...], int]]()
+    for state in (queue := [columns.first]):
+        for by, new in columns.steps(state):
+            if new not in depths:
+                depths[new] = depths[state] + 1
+                queue.append(new)
+            moves.append((state, by, new))
+        if len(queue) > limit:
+            raise ValueError(f"more than {limit} states: too many to look at one by one")
+    place = {state: number for number, state in enumerate(queue)}
+    return Graph(
+        tuple(columns.everything(state) for state in queue),
+        tuple(depths.values()),
+        tuple((place[before], by, place[after]) for before, by, after in moves),
+    )
 
 
 class Search:
@@ -72,9 +104,12 @@ class Search:
         only: Iterable[str] | None,
         limit: int,
         progress: Callable[[Verdict], None],
+        census: bool,
     ) -> None:
         self.columns, self.world = columns, columns.world
         self.limit, self.progress = limit, progress
+        self.census = dict[str, list[int]]()
+        self.counted = tuple(self.world.sometimes) if census else ()
         kept = (name for node in columns.nodes for name in node.kept)
         names = {*self.world.always, *self.world.sometimes, *kept}
         self.wanted = names if only is None else set(only)
@@ -93,7 +128,7 @@ class Search:
         if broken := self.judge(first):
             self.violation = (broken, first, first)
         while front and not self.violation:
-            self.levels.append(sum(map(self.columns.weight, front)))
+            self.count(front)
             following: list[int] = []
             for number, state in enumerate(front):
                 if number % PULSE == PULSE - 1:
@@ -104,7 +139,7 @@ class Search:
                     break
             front = following
         if self.violation:
-            self.levels.append(sum(map(self.columns.weight, front)))
+            self.count(front)
             return replace(self.verdict("violated"), invariant=self.violation[0], run=self.path())
         for name in self.world.sometimes:
             if name in self.wanted and name not in self.reached:
@@ -115,10 +150,27 @@ class Search:
         """What is known by now."""
         seconds = time.monotonic() - self.started
         counts = (sum(self.levels), len(self.found) - queue, len(self.levels))
-        levels = tuple(self.levels)
         return Verdict(
-            verdict, *counts, seconds, levels=levels, reached=dict(self.reached), queue=queue
+            verdict,
+            *counts,
+            seconds,
+            levels=tuple(self.levels),
+            reached=dict(self.reached),
+            census={name: tuple(its) for name, its in self.census.items()},
+            queue=queue,
         )
+
+    def count(self, front: list[int]) -> None:
+        """One more level is complete."""
+        self.levels.append(sum(map(self.columns.weight, front)))
+        for name in self.counted:
+            memo, total = dict[Any, bool](), 0
+            for state in front:
+                key = self.columns.news(state)
+                if key not in memo:
+                    memo[key] = self.world.sometimes[name](self.columns.record(state))
+                total += self.columns.weight(state) if memo[key] else 0
+            self.census.setdefault(name, []).append(total)
 
     def visit(self, state: int, following: list[int]) -> bool:
         """Take every step from a state. True when one of them breaks an invariant."""

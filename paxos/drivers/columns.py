@@ -236,16 +236,26 @@ class Columns:
             found = self.tables[key] = list(ways.values())
         return found
 
-    def step_to(self, state: int, goal: int) -> tuple[int, tuple[Move, ...]]:
-        """A step from a state to one that is the goal but for names."""
-        for crash in (False, True):
+    def steps(self, state: int) -> Iterator[tuple[tuple[Move, ...], int]]:
+        """Every step from a state, with its moves: (moves, state then)."""
+        for crash in (False, True) if state & 15 < self.world.crashes else (False,):
             for i in range(len(self.names)):
                 for moves, now, effects in self.outcomes(i, state, crash):
                     new = self.put(state, i, self.grown(self.at(state, i), now, effects))
-                    new = self.sifted(i, new) + crash
-                    if self.canonical(new) == goal:
-                        return new, moves
+                    new = self.sifted(i, new)
+                    if new != state:
+                        yield moves, new + crash
+
+    def step_to(self, state: int, goal: int) -> tuple[int, tuple[Move, ...]]:
+        """A step from a state to one that is the goal but for names."""
+        for moves, new in self.steps(state):
+            if self.canonical(new) == goal:
+                return new, moves
         raise Distinct
+
+    def everything(self, state: int) -> Mapping[str, Column]:
+        """The column of each node."""
+        return {name: self.columns[self.at(state, i)] for i, name in enumerate(self.names)}
 
     def news(self, state: int) -> tuple[int, ...]:
         """The numbers of what each node has put on record."""

@@ -6,7 +6,9 @@ step of an acceptor is `acceptor.step`, and a leader proposes the `binding_value
 states and levels must equal those that TLC records for that model, and they do (`tests/counts.toml`).
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import permutations
 from typing import Any, NamedTuple
@@ -15,9 +17,12 @@ from ..protocol import acceptor, proposer, static
 from ..protocol.ballot import Ballot
 from ..protocol.messages import Accept, Accepted, Prepare, Promise, Send
 from ..protocol.quorum import Flexible, majority
-from .columns import Event, Node, Record, World
+from ..trace import kind
+from .checker import Event, Node, Record, World, graph
+from .columns import Column
 
 ALL = "acceptors"
+STEPS = (Prepare, Promise, Accept, Accepted)
 
 
 class Leader(NamedTuple):
@@ -98,3 +103,37 @@ def chosen(record: Record, quorums: Flexible) -> set[Any]:
     """The values chosen, by what acceptors put on record."""
     votes = tuple((name, vote) for name, its in record.items() for vote in its)
     return {vote.value for vote in static.chosen(static.History(quorums, votes=votes))}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state of this world as a map shows it."""
+
+    sent: tuple[Any, ...]  # messages, in the order of their ballots and steps
+    depth: int  # of the first state: 1
+    chosen: bool
+
+
+def whole(
+    acceptors: int = 1, values: int = 1, ballots: int = 2
+) -> tuple[tuple[State, ...], tuple[tuple[int, str, int], ...]]:
+    """The whole world: its states, and its moves as (from, kind of what is sent, to)."""
+    found, quorums = graph(lamport_world(acceptors, values, ballots)), majority(acceptors)
+    states = tuple(
+        State(sent(columns), depth, bool(chosen({n: c.said for n, c in columns.items()}, quorums)))
+        for columns, depth in zip(found.states, found.depths, strict=True)
+    )
+    return states, tuple((one, new(states[one], states[to]), to) for one, _, to in found.moves)
+
+
+def sent(columns: Mapping[str, Column]) -> tuple[Any, ...]:
+    """All that was ever sent: the growing set of this model."""
+    messages = [message for column in columns.values() for _, message in column.sent]
+    votes = [Accepted(one.ballot, one.value) for column in columns.values() for one in column.said]
+    return tuple(sorted([*messages, *votes], key=lambda one: (one.ballot, STEPS.index(type(one)))))
+
+
+def new(before: State, after: State) -> str:
+    """The kind of the one message that a step adds."""
+    (one,) = (Counter(after.sent) - Counter(before.sent)).keys()
+    return kind(one)

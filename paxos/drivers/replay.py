@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..protocol.messages import Effect
+from ..protocol import static
+from ..protocol.messages import Accepted, Answer, Effect
 from ..trace import TICK, Crash, Header, Open, Sent, Step, Trace
 from .columns import Move
 from .simulator import Node, Simulation, World
@@ -56,6 +57,12 @@ class Replay(Simulation):
             if (said_by, one.to, one.message) == (sender, to, message):
                 return one
         raise ValueError(f"{to} cannot receive what {sender} never sent: {message}")
+
+    def counts(self, one: Sent, sender: str) -> bool:
+        """Would this message change anything for whoever it is for?"""
+        node = self.nodes[one.to]
+        event = Answer(sender, one.message)
+        return bool(self.rules.STEPS[node.role](node.state, event) != (node.state, ()))
 
     def again(self, record: Any) -> None:
         """Let happen what this record says has happened."""
@@ -114,11 +121,15 @@ def opened(world: World) -> Replay:
     return stage
 
 
-def staged(world: World, moves: Iterable[Move]) -> Trace:
-    """The trace of these moves in this world."""
+def staged(world: World, moves: Iterable[Move], news: bool = False) -> Trace:
+    """The trace of these moves in this world; with `news`, then every vote arrives that matters."""
     stage = opened(world)
     for move in in_order(world, tuple(moves)):
         stage.take(move)
+    heard = {one.received for one in stage.records if isinstance(one, Step)}
+    for id, (sender, _, one) in sorted(stage.mail.items()) if news else ():
+        if id not in heard and isinstance(one.message, Accepted) and stage.counts(one, sender):
+            stage.take(Move(one.to, (sender, one.message)))
     roles = tuple((node.name, node.role) for node in stage.nodes.values())
     return Trace(Header(world.protocol, world.seed, stage.quorums, roles), tuple(stage.records))
 
@@ -130,9 +141,9 @@ def replay(trace: Trace) -> Trace:
     that these rules refuse.
     """
     header = trace.header
-    crowd = [len(trace.of(role)) for role in ("proposer", "acceptor", "learner")]
+    people, voters, listeners = (len(trace.of(role)) for role in static.STEPS)
     quorums = (header.quorums.phase1, header.quorums.phase2)
-    stage = Replay(World(header.protocol, header.seed, *crowd, *quorums))
+    stage = Replay(World(header.protocol, header.seed, people, voters, listeners, *quorums))
     for number, record in enumerate(trace.records, 1):
         if len(stage.records) < number:
             stage.again(record)

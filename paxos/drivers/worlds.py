@@ -93,9 +93,12 @@ def simulated(size: Size) -> simulator.World:
     return simulator.World(**crowd, phase1=size.phase1, phase2=size.phase2)
 
 
-def bad_run(size: Size, verdict: Verdict) -> Trace:
-    """The run that a search in this world found, as the simulator would have recorded it."""
-    return staged(simulated(size), verdict.run)
+def bad_run(size: Size, verdict: Verdict, news: bool = False) -> Trace:
+    """The run that a search in this world found, as the simulator would have recorded it.
+
+    `news`: then the votes arrive that were still on their way to whoever counts them.
+    """
+    return staged(simulated(size), verdict.run, news)
 
 
 def check(size: Size) -> None:

@@ -1,0 +1,218 @@
+"""`paxos check`: visit every state of a small world, and say what was found."""
+
+import argparse
+import importlib.util
+import json
+import sys
+import time
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from . import mutations
+from .drivers.checker import LIMIT, Verdict, check
+from .drivers.lamport import lamport_world
+from .drivers.worlds import Size, bad_run, static_world
+from .figures import telling
+from .trace import dumps
+
+EXIT = {"safe": 0, "violated": 1, "bounded": 3}
+VOTING = Path(__file__).parent.parent / "tests" / "oracles" / "voting.py"
+EVERY = 10.0  # seconds between two lines of progress where there is no terminal
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The flags of `paxos check`."""
+    parser.description = "Visit every state that a small world can reach, on any schedule."
+    worlds = parser.add_subparsers(required=True, metavar="WORLD", parser_class=type(parser))
+    static = worlds.add_parser("static", help="Static Paxos, message by message")
+    lamport = worlds.add_parser("lamport", help="Lamport's model, whose states TLC has counted")
+    for one in (static, lamport):
+        one.formatter_class = argparse.RawDescriptionHelpFormatter
+        one.epilog = "rules to break:\n" + "\n".join(f"  {name}" for name in mutations.BY_NAME)
+        one.epilog += (
+            "\n\nexit code: 0 safe, 1 violated, 2 a mistake of the caller, 3 the limit was reached"
+        )
+    static.description = "Check Static Paxos on every schedule, with delay, loss and repetition."
+    usual = Size()
+    for what, meaning in (
+        ("proposers", "who ask, each for a value of its own"),
+        ("acceptors", "who vote"),
+        ("learners", "who listen to votes"),
+        ("rounds", "the highest round that a ballot may have"),
+        ("crashes", "at most so many in one run"),
+    ):
+        default = getattr(usual, what)
+        static.add_argument(
+            f"--{what}", type=int, metavar="N", help=f"{meaning}; default {default}"
+        )
+    static.add_argument("--values", type=int, metavar="N", help="fewer values than proposers")
+    for phase, what in (("phase1", "promises"), ("phase2", "votes")):
+        static.add_argument(
+            f"--{phase}", type=int, metavar="N", help=f"{what} needed; default: a majority"
+        )
+    short = argparse.BooleanOptionalAction
+    static.add_argument(
+        "--shortcuts", action=short, default=True, help="leave out what no node can notice"
+    )
+    static.add_argument("--counterexample", metavar="FILE", help="write the bad run there, a trace")
+    lamport.description = "Check Lamport's model of Paxos, and count its states as TLC does."
+    for what, number in (("acceptors", 3), ("values", 2), ("ballots", 2)):
+        lamport.add_argument(
+            f"--{what}", type=int, default=number, metavar="N", help=f"default {number}"
+        )
+    lamport.add_argument(
+        "--level",
+        choices=["paxos", "voting"],
+        default="paxos",
+        help="voting: the level above, without messages, as an oracle of the tests",
+    )
+    for one in (static, lamport):
+        one.add_argument(
+            "--symmetry", action=short, default=True, help="visit one of those equal but for names"
+        )
+        one.add_argument("--without", metavar="RULE", help="break a rule; see below")
+        one.add_argument(
+            "--limit", type=int, default=LIMIT, metavar="N", help=f"stop there; default {LIMIT:,}"
+        )
+        one.add_argument("--json", action="store_true", help="write the verdict as JSON")
+    static.set_defaults(act=do_static)
+    lamport.set_defaults(act=do_lamport)
+
+
+def do_static(options: argparse.Namespace) -> int:
+    """Check Static Paxos, perhaps with a broken rule: then in a package that has it broken."""
+    if options.counterexample == "":
+        raise ValueError("--counterexample wants the name of a file")
+    if options.without is not None:
+        return broken("do_static", options)
+    sizes = {f.name: getattr(options, f.name, None) for f in fields(Size)}
+    size = Size(**{name: number for name, number in sizes.items() if number is not None})
+    verdict = search(options, static_world(size), shortcuts=options.shortcuts)
+    trace = bad_run(size, verdict) if verdict.run else None
+    if trace is not None and options.counterexample:
+        try:
+            Path(options.counterexample).write_text(dumps(trace), encoding="utf-8")
+        except OSError as error:
+            where = f"cannot write {options.counterexample}: {error.strerror}"
+            raise ValueError(f"{where}. Name a file in a folder that you can write to") from None
+    show(options, verdict, "" if trace is None else telling.tell(trace))
+    return EXIT[verdict.verdict]
+
+
+def do_lamport(options: argparse.Namespace) -> int:
+    """Check Lamport's model, or the level above it."""
+    if options.without is not None:
+        return broken("do_lamport", options)
+    sizes = (options.acceptors, options.values, options.ballots)
+    world = lamport_world(*sizes)
+    if options.level == "voting":
+        verdict = voting(*sizes, options.symmetry)
+    else:
+        verdict = search(options, world)
+    story = "\n".join(f"  {move.node}: {move.event}" for move in verdict.run)
+    show(options, verdict, story + "\n" if story else "")
+    return EXIT[verdict.verdict]
+
+
+def broken(act: str, options: argparse.Namespace) -> int:
+    """Call a function of this module in the package in which a rule is broken."""
+    rule = mutations.named(options.without)
+    options.without = None
+    for what, number in rule.world.items():
+        if getattr(options, what, None) is None:
+            setattr(options, what, number)
+    options.only = [rule.dies] if rule.dies else None
+    code: int = getattr(mutations.load(rule)("checking"), act)(options)
+    return code
+
+
+def search(options: argparse.Namespace, world: Any, **how: Any) -> Verdict:
+    """Search, and report progress where it takes long."""
+    if options.limit < 1:
+        raise ValueError(f"--limit {options.limit}: there is always a first state. Use at least 1")
+    live, last = sys.stderr.isatty(), time.monotonic()
+
+    def progress(so_far: Verdict) -> None:
+        nonlocal last
+        if time.monotonic() - last > (0.2 if live else EVERY):
+            last = time.monotonic()
+            rate = so_far.classes / so_far.seconds
+            line = f"{so_far.classes:,} states visited, {rate:,.0f} a second, "
+            line += f"depth {so_far.depth}, {so_far.queue:,} waiting"
+            print(f"\r{line}\x1b[K" if live else line, end="" if live else "\n", file=sys.stderr)
+            sys.stderr.flush()
+
+    only = getattr(options, "only", None)
+    if only and not any(only[0] in names(world, node) for node in world.nodes.values()):
+        raise ValueError(f"this world has nothing called {only[0]!r}: check static instead")
+    try:
+        return check(
+            world,
+            only=only,
+            symmetry=options.symmetry,
+            limit=options.limit,
+            progress=progress,
+            **how,
+        )
+    finally:
+        if live:
+            print("\r\x1b[K", end="", file=sys.stderr)
+
+
+def names(world: Any, node: Any) -> set[str]:
+    """What is checked of a node and of its world."""
+    return {*world.always, *world.sometimes, *node.kept}
+
+
+def voting(acceptors: int, values: int, ballots: int, symmetry: bool) -> Verdict:
+    """Ask the oracle. It is a part of the tests, so only a clone of the repository has it."""
+    if not VOTING.is_file():
+        raise ValueError("the level voting is an oracle of the tests: run this in a clone")
+    spec = importlib.util.spec_from_file_location("voting", VOTING)
+    assert spec is not None
+    assert spec.loader is not None
+    oracle = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(oracle)
+    started = time.monotonic()
+    found = oracle.explore(acceptors, values, ballots, symmetry)
+    counts = (found["states"], found["classes"], found["depth"], time.monotonic() - started)
+    if not found["agreement"]:
+        return Verdict("violated", *counts, invariant="agreement")
+    return Verdict("safe", *counts, levels=tuple(found["levels"]))
+
+
+def show(options: argparse.Namespace, verdict: Verdict, story: str) -> None:
+    """Print a verdict."""
+    if options.json:
+        kept = asdict(verdict)
+        del kept["run"], kept["queue"]
+        print(json.dumps(kept | {"seconds": round(verdict.seconds, 3), "steps": len(verdict.run)}))
+        return
+    print(report(verdict))
+    if story:
+        print(f"\n{story}", end="")
+        if hasattr(options, "counterexample") and not options.counterexample:
+            print(
+                "\n`--counterexample FILE` writes this run; `paxos draw FILE -o run.svg` draws it."
+            )
+
+
+def report(verdict: Verdict) -> str:
+    """A verdict in words, one line each for what was found and how much was seen."""
+    match verdict:
+        case Verdict("safe"):
+            first = "safe: nothing bad is reachable, and every state was visited"
+        case Verdict("bounded"):
+            first = f"bounded: no violation in the first {verdict.classes:,} states, "
+            first += f"depth {verdict.depth}. The rest was not visited: raise --limit"
+        case Verdict("violated", invariant=name) if verdict.run:
+            first = f"violated: {name}, after {len(verdict.run)} steps, and no run is shorter"
+        case _:
+            first = f"violated: {verdict.invariant}? No schedule leads there"
+    lines = [first]
+    lines += [f"reached: {name}, at depth {depth}" for name, depth in verdict.reached.items()]
+    seen = f"{verdict.states:,} distinct states"
+    if verdict.classes != verdict.states:
+        seen += f", {verdict.classes:,} of them different by more than names"
+    return "\n".join([*lines, f"{seen}; depth {verdict.depth}; {verdict.seconds:.2f} s"])
