@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from paxos.drivers import lamport
 from paxos.figures import render, statespace
 from paxos.figures.statespace import Place, score
 from paxos.figures.theme import KINDS
@@ -40,6 +41,8 @@ def smallest():
 
 
 PLACES, MOVES = smallest()
+WORLD = lamport.whole(acceptors=1, values=1, ballots=2)
+REAL = statespace.places(WORLD[0]), WORLD[1]
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,14 @@ def heads(figure):
 
 def test_the_smallest_world_is_the_published_one():
     assert len(PLACES) == 25 and max(one.depth for one in PLACES) == 9 and len(MOVES) == 34
+
+
+def test_the_running_code_reaches_these_places_by_these_moves():
+    real, moves = REAL
+    assert sorted(real, key=repr) == sorted(PLACES, key=repr)
+    told = {(PLACES[start], kind, PLACES[end]) for start, kind, end in MOVES}
+    assert {(real[start], kind, real[end]) for start, kind, end in moves} == told
+    assert len(moves) == len(MOVES)
 
 
 def test_nothing_on_the_map_overlaps_or_is_cut_off(drawn):
@@ -93,11 +104,12 @@ def test_an_arrow_leads_from_row_to_row_and_from_place_to_place():
         assert y[f"p{number}"] == pytest.approx(y[f"row{one.depth}"])
 
 
-def test_a_step_of_the_first_ballot_leads_left_and_one_of_the_second_right():
-    graph = render.layout(statespace.dot(PLACES, MOVES))
+@pytest.mark.parametrize(("places", "moves"), [(PLACES, MOVES), REAL], ids=["by hand", "run"])
+def test_a_step_of_the_first_ballot_leads_left_and_one_of_the_second_right(places, moves):
+    graph = render.layout(statespace.dot(places, moves))
     x = {one["name"]: float(one["pos"].split(",")[0]) for one in graph["objects"] if "pos" in one}
-    for start, _, end in MOVES:
-        first = PLACES[start].lines[0] != PLACES[end].lines[0]
+    for start, _, end in moves:
+        first = places[start].lines[0] != places[end].lines[0]
         assert (x[f"p{end}"] < x[f"p{start}"]) == first
 
 
