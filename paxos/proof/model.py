@@ -9,7 +9,7 @@ compared with, is the same text.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import product
 from operator import and_
 from typing import Any
@@ -44,7 +44,7 @@ class Reading:
     domain: Domain = field(default_factory=dict)  # known in a finite world only
 
     def __getattr__(self, relation: str) -> Callable[..., Truth]:
-        return lambda *things: self.holds(relation, *things)
+        return partial(self.holds, relation)
 
     def every(self, claim: Callable[..., Truth], letters: str = "") -> Truth:
         """Is the claim true of all things that its parameters range over?"""

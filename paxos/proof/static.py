@@ -44,7 +44,7 @@ def order(w: Reading) -> Truth:
 def quorums(w: Reading) -> Truth:
     """Every quorum of phase 1 meets every quorum of phase 2 (Howard and others 2016)."""
     meet = w.every(lambda p, q: w.one_of(p, lambda a: w.member(a, q)))
-    first = w.every(lambda p: w.one_of(p, lambda a: w.member(a, p)))  # nobody is no quorum
+    first = w.every(lambda p: w.one_of(p, lambda a: w.member(a, p)))  # not empty
     second = w.every(lambda q: w.one_of(q, lambda a: w.member(a, q)))
     return w.unless("quorums that do not meet", meet) & first & second
 
@@ -64,23 +64,22 @@ def leave(w: Reading, a: Thing, b: Thing) -> Truth:
 
 def promise(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
     """1b: a promises b, and reports its last vote: in c, for v. No vote: c is none."""
-    true = w.voted(a, c, v) | w.same(c, w.none)
-    last = w.every(lambda d, u: w.implies(w.voted(a, d, u) & w.below(d, b), w.no(w.below(c, d))))
-    return w.asked(b) & w.no(w.left(a, b)) & w.below(c, b) & true & last
+    true = w.below(c, b) & (w.voted(a, c, v) | w.same(c, w.none))
+    hidden = w.some(lambda d, u: w.voted(a, d, u) & w.below(c, d) & w.below(d, b))
+    return w.asked(b) & w.no(w.left(a, b)) & true & w.no(hidden)
 
 
 def propose(w: Reading, b: Thing, v: Thing, p: Thing, c: Thing) -> Truth:
-    """2a: a quorum p promised b. The highest vote that it reports, in c, binds; or none is free."""
-    fresh = w.every(lambda u: w.no(w.proposed(b, u)))
-    heard = w.all_of(
-        p,
-        lambda a: w.some(
-            lambda d, u: w.promised(a, b, d, u) & w.unless("adopt any vote", w.no(w.below(c, d)))
-        ),
-    )
+    """2a: a quorum p promised b; the highest vote that it reports, in c, binds."""
+
+    def low(d: Thing) -> Truth:
+        return w.unless("adopt any vote", w.no(w.below(c, d)))
+
+    fresh = w.no(w.some(lambda u: w.proposed(b, u)))
+    heard = w.all_of(p, lambda a: w.some(lambda d, u: w.promised(a, b, d, u) & low(d)))
     bound = w.no(w.same(c, w.none)) & w.one_of(p, lambda a: w.promised(a, b, c, v))
     silent = w.all_of(p, lambda a: w.some(lambda u: w.promised(a, b, w.none, u)))
-    free = w.unless("adopt no vote", silent) & w.wished(v)
+    free = w.wished(v) & w.unless("adopt no vote", silent)
     return w.unless("two values in one ballot", fresh) & heard & (bound | free)
 
 
@@ -146,7 +145,7 @@ def told_truth(w: Reading, b: Thing, v: Thing) -> Truth:
 
 
 def choosable(w: Reading, b: Thing, c: Thing, u: Thing, v: Thing, q: Thing) -> Truth:
-    """Once a ballot asks for a value, no other can be chosen below: each quorum has lost a vote."""
+    """Once a ballot asks for a value, no other is choosable in a lower one."""
     other = w.below(b, c) & w.proposed(c, u) & w.no(w.same(u, v))
     lost = w.one_of(q, lambda a: w.left(a, b) & w.no(w.voted(a, b, v)))
     return w.implies(other, lost)
