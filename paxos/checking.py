@@ -27,14 +27,26 @@ def add(parser: argparse.ArgumentParser) -> None:
     worlds = parser.add_subparsers(required=True, metavar="WORLD", parser_class=type(parser))
     static = worlds.add_parser("static", help="Static Paxos, message by message")
     lamport = worlds.add_parser("lamport", help="Lamport's model, whose states TLC has counted")
+    add_static(static)
+    add_lamport(lamport)
+    short = argparse.BooleanOptionalAction
     for one in (static, lamport):
+        flag = one.add_argument
+        flag("--symmetry", action=short, default=True, help="visit one of those equal but for names")
+        flag("--without", metavar="RULE", help="break a rule; see below")
+        flag("--limit", type=int, default=LIMIT, metavar="N", help=f"stop there; default {LIMIT:,}")
+        flag("--json", action="store_true", help="write the verdict as JSON")
         one.formatter_class = argparse.RawDescriptionHelpFormatter
         one.epilog = "rules to break:\n" + "\n".join(f"  {name}" for name in mutations.BY_NAME)
-        one.epilog += (
-            "\n\nexit code: 0 safe, 1 violated, 2 a mistake of the caller, 3 the limit was reached"
-        )
+        one.epilog += """
+
+exit code: 0 safe, 1 violated, 2 a mistake of the caller, 3 the limit was reached"""
+
+
+def add_static(static: argparse.ArgumentParser) -> None:
+    """The flags of `paxos check static`. Sizes have no default: a broken rule brings its own."""
     static.description = "Check Static Paxos on every schedule, with delay, loss and repetition."
-    usual = Size()
+    usual, flag = Size(), static.add_argument
     for what, meaning in (
         ("proposers", "who ask, each for a value of its own"),
         ("acceptors", "who vote"),
@@ -42,41 +54,25 @@ def add(parser: argparse.ArgumentParser) -> None:
         ("rounds", "the highest round that a ballot may have"),
         ("crashes", "at most so many in one run"),
     ):
-        default = getattr(usual, what)
-        static.add_argument(
-            f"--{what}", type=int, metavar="N", help=f"{meaning}; default {default}"
-        )
-    static.add_argument("--values", type=int, metavar="N", help="fewer values than proposers")
+        default = f"{meaning}; default {getattr(usual, what)}"
+        flag(f"--{what}", type=int, metavar="N", help=default)
+    flag("--values", type=int, metavar="N", help="fewer values than proposers")
     for phase, what in (("phase1", "promises"), ("phase2", "votes")):
-        static.add_argument(
-            f"--{phase}", type=int, metavar="N", help=f"{what} needed; default: a majority"
-        )
+        flag(f"--{phase}", type=int, metavar="N", help=f"{what} needed; default: a majority")
     short = argparse.BooleanOptionalAction
-    static.add_argument(
-        "--shortcuts", action=short, default=True, help="leave out what no node can notice"
-    )
-    static.add_argument("--counterexample", metavar="FILE", help="write the bad run there, a trace")
-    lamport.description = "Check Lamport's model of Paxos, and count its states as TLC does."
-    for what, number in (("acceptors", 3), ("values", 2), ("ballots", 2)):
-        lamport.add_argument(
-            f"--{what}", type=int, default=number, metavar="N", help=f"default {number}"
-        )
-    lamport.add_argument(
-        "--level",
-        choices=["paxos", "voting"],
-        default="paxos",
-        help="voting: the level above, without messages, as an oracle of the tests",
-    )
-    for one in (static, lamport):
-        one.add_argument(
-            "--symmetry", action=short, default=True, help="visit one of those equal but for names"
-        )
-        one.add_argument("--without", metavar="RULE", help="break a rule; see below")
-        one.add_argument(
-            "--limit", type=int, default=LIMIT, metavar="N", help=f"stop there; default {LIMIT:,}"
-        )
-        one.add_argument("--json", action="store_true", help="write the verdict as JSON")
+    flag("--shortcuts", action=short, default=True, help="leave out what no node can notice")
+    flag("--counterexample", metavar="FILE", help="write the bad run there, as a trace")
     static.set_defaults(act=do_static)
+
+
+def add_lamport(lamport: argparse.ArgumentParser) -> None:
+    """The flags of `paxos check lamport`."""
+    lamport.description = "Check Lamport's model of Paxos, and count its states as TLC does."
+    flag = lamport.add_argument
+    for what, number in (("acceptors", 3), ("values", 2), ("ballots", 2)):
+        flag(f"--{what}", type=int, default=number, metavar="N", help=f"default {number}")
+    about = "voting: the level above, without messages; an oracle of the tests"
+    flag("--level", choices=["paxos", "voting"], default="paxos", help=about)
     lamport.set_defaults(act=do_lamport)
 
 
@@ -212,7 +208,7 @@ def report(verdict: Verdict) -> str:
             first = f"violated: {verdict.invariant}? No schedule leads there"
     lines = [first]
     lines += [f"reached: {name}, at depth {depth}" for name, depth in verdict.reached.items()]
-    seen = f"{verdict.states:,} distinct states"
+    seen = f"{'' if verdict.exact else 'at least '}{verdict.states:,} distinct states"
     if verdict.classes != verdict.states:
         seen += f", {verdict.classes:,} of them different by more than names"
     return "\n".join([*lines, f"{seen}; depth {verdict.depth}; {verdict.seconds:.2f} s"])

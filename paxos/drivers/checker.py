@@ -29,7 +29,8 @@ class Verdict:
     """What a search found, or has found so far.
 
     `states` counts every distinct state; `classes` those visited, one for all that differ only by
-    a renaming. `depth` is counted as TLC does: the first state is at depth 1.
+    a renaming. Where nodes remember those alike by name, not all such are recognised as the same:
+    then `states` is a lower bound, and not `exact`. `depth` is counted as TLC does: the first state is at depth 1.
     """
 
     verdict: Literal["safe", "violated", "bounded"]
@@ -43,6 +44,7 @@ class Verdict:
     reached: Mapping[str, int] = field(default_factory=dict)  # `sometimes`: the first depth
     census: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # states where it holds
     queue: int = 0  # states found and not yet visited
+    exact: bool = True
 
 
 def check(
@@ -158,6 +160,7 @@ class Search:
             reached=dict(self.reached),
             census={name: tuple(its) for name, its in self.census.items()},
             queue=queue,
+            exact=not (self.columns.symmetry and self.columns.naming),
         )
 
     def count(self, front: list[int]) -> None:
@@ -175,17 +178,17 @@ class Search:
     def visit(self, state: int, following: list[int]) -> bool:
         """Take every step from a state. True when one of them breaks an invariant."""
         columns, found = self.columns, self.found
-        again = (
-            columns.first_alike if columns.symmetry and not columns.naming else len(columns.names)
-        )
+        twins = columns.symmetry and not columns.naming
+        crashing = (False, True) if state & 15 < self.world.crashes else (False,)
+        twin = -1
         for i, shift in enumerate(columns.shift[:-1]):
-            if i > again and columns.at(state, i) == columns.at(state, i - 1):
-                continue  # what its twin does is the same but for the name
             mine = state >> shift & MASK
-            for crash in (False, True) if state & 15 < self.world.crashes else (False,):
-                for number, news, broken in columns.moves(i, state, crash):
-                    new = columns.sifted(i, state + (number - mine << shift)) + crash
-                    new = columns.canonical(new)
+            if twins and i > columns.first_alike and mine == twin:
+                continue  # what its twin does is the same but for the name
+            twin = mine
+            for crash in crashing:
+                for difference, news, broken in columns.moves(i, state, crash):
+                    new = columns.canonical(state + difference)
                     if new not in found:
                         found[new] = state
                         following.append(new)

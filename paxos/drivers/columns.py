@@ -17,7 +17,7 @@ MASK = (1 << BITS) - 1
 
 Event = tuple[str, Any]  # (sender, message); the sender of what a node does unprompted is ""
 Record = Mapping[str, frozenset[Any]]  # what each node has put on record
-Ways = tuple[int, bool, str | None]
+Way = tuple[int, bool, str | None]  # see `ways` and `moves`
 Outcome = tuple[tuple["Move", ...], Any, tuple[Any, ...]]  # (moves, state then, effects)
 
 
@@ -82,6 +82,7 @@ class Columns:
 
     def __init__(self, world: World, symmetry: bool, shortcuts: bool) -> None:
         self.world, self.shortcuts = world, shortcuts
+        self.symmetry = symmetry and bool(len(world.alike) > 1 or world.renamings)
         self.names, self.nodes = tuple(world.nodes), tuple(world.nodes.values())
         self.first_alike = len(self.names) - len(world.alike)
         if world.alike != self.names[self.first_alike :]:
@@ -90,6 +91,26 @@ class Columns:
             if world.nodes[name] != world.nodes[world.alike[0]]:
                 raise ValueError(f"{name} is not like {world.alike[0]}: their nodes differ")
         self.addresses = {*self.names, *(node.address for node in self.nodes if node.address)}
+        self.neighbours()
+        self.columns: list[Column] = []
+        self.numbers: dict[Column, int] = {}
+        self.said: list[int] = []  # for each column the number of what is on record in it
+        self.records: dict[frozenset[Any], int] = {}
+        self.naming: set[int] = set()  # columns that mention one of those alike by its name
+        self.voices: list[tuple[Any, ...]] = []  # what can be heard of a column
+        self.messages: dict[tuple[Any, ...], int] = {}  # their numbers
+        self.ears = tuple(dict[int, int]() for _ in self.names)  # column -> voice
+        self.tables: dict[Any, list[Way]] = {}  # see `ways`
+        self.near = tuple(dict[int, list[Way]]() for _ in self.names)  # see `moves`
+        self.left: dict[tuple[int, int, int], int] = {}  # see `sifted`
+        self.parts: dict[tuple[int, int], int] = {}  # see `form`
+        self.other_names: dict[tuple[int, int], int] = {}
+        self.renamings = len(world.renamings) + 1
+        first = (self.number(Column(node.state)) for node in self.nodes)
+        self.first = sum(number << shift for number, shift in zip(first, self.shift, strict=False))
+
+    def neighbours(self) -> None:
+        """Who hears whom, and where in a state the columns are."""
         # The lowest four bits of a state count the crashes; those alike are highest.
         self.shift = tuple(4 + BITS * i for i in range(len(self.names) + 1))
         place = {name: i for i, name in enumerate(self.names)}
@@ -102,26 +123,17 @@ class Columns:
                 (at, to)
                 for j in heard
                 for at, to in ((i, j), (j, i))
-                if shortcuts and self.nodes[to].forgets
+                if self.shortcuts and self.nodes[to].forgets
             )
             for i, heard in enumerate(self.hears)
         )
-        self.columns: list[Column] = []
-        self.numbers: dict[Column, int] = {}
-        self.said: list[int] = []  # for each column the number of what is on record in it
-        self.records: dict[frozenset[Any], int] = {}
-        self.naming: set[int] = set()  # columns that mention one of those alike by its name
-        self.voices: list[tuple[Any, ...]] = []  # what can be heard of a column
-        self.messages: dict[tuple[Any, ...], int] = {}  # their numbers
-        self.ears = tuple(dict[int, int]() for _ in self.names)  # column -> voice
-        self.tables: dict[Any, list[Ways]] = {}
-        self.left: dict[tuple[int, int, int], int] = {}  # see `sifted`
-        self.parts: dict[tuple[int, int], int] = {}  # see `form`
-        self.other_names: dict[tuple[int, int], int] = {}
-        self.renamings = len(world.renamings) + 1
-        self.symmetry = symmetry and bool(len(world.alike) > 1 or world.renamings)
-        first = (self.number(Column(node.state)) for node in self.nodes)
-        self.first = sum(number << shift for number, shift in zip(first, self.shift, strict=False))
+        # Where few columns matter, whole moves are looked up by them; 0: too many matter.
+        self.mask = tuple(
+            sum(MASK << self.shift[j] for j in {i, *heard})
+            if len({i, *heard} & {*range(self.first_alike, len(self.names))}) < 2
+            else 0
+            for i, heard in enumerate(self.hears)
+        )
 
     def number(self, column: Column) -> int:
         found = self.numbers.get(column)
@@ -206,10 +218,12 @@ class Columns:
 
     def sifted(self, i: int, state: int) -> int:
         """The state after a step of node i, without messages that are now in vain for ever."""
+        shift = self.shift
         for at, listener in self.sieves[i]:
-            number, ear = self.at(state, at), self.at(state, listener)
+            number, ear = state >> shift[at] & MASK, state >> shift[listener] & MASK
             key = (number, listener, ear)
-            if key not in self.left:
+            left = self.left.get(key)
+            if left is None:
                 old, now, node = self.columns[number], self.columns[ear].state, self.nodes[listener]
                 vain = set()
                 for to, message in old.sent:
@@ -217,17 +231,18 @@ class Columns:
                     result = node.step(now, ("?", message)) if here else None
                     if result is not None and result[0] == now and not tuple(result[1]):
                         vain.add((to, message))
-                self.left[key] = self.number(old._replace(sent=old.sent - vain))
-            state = self.put(state, at, self.left[key])
+                left = self.left[key] = self.number(old._replace(sent=old.sent - vain))
+            if left != number:
+                state += left - number << shift[at]
         return state
 
-    def moves(self, i: int, state: int, crash: bool) -> list[Ways]:
-        """What node i can do: (column then, is anything new on record, step invariant broken)."""
-        number = self.at(state, i)
-        key = (min(i, self.first_alike), crash, number, self.ear(i, state))
+    def ways(self, i: int, state: int, crash: bool) -> list[Way]:
+        """What node i can become: (its column, is anything new on record, step invariant broken)."""
+        number = state >> self.shift[i] & MASK
+        key = (i if i < self.first_alike else self.first_alike, crash, number, self.ear(i, state))
         found = self.tables.get(key)
         if found is None:
-            before, ways = self.columns[number].state, dict[int, Ways]()
+            before, ways = self.columns[number].state, dict[int, Way]()
             for _, now, effects in self.outcomes(i, state, crash):
                 new = self.grown(number, now, effects)
                 broken = None if crash else self.breaks(i, before, now)
@@ -235,6 +250,28 @@ class Columns:
                     ways.setdefault(new, (new, self.said[new] != self.said[number], broken))
             found = self.tables[key] = list(ways.values())
         return found
+
+    def moves(self, i: int, state: int, crash: bool) -> list[Way]:
+        """What node i can make of the state: (difference, anything new?, step invariant broken)."""
+        mask = self.mask[i]
+        if mask:
+            key = (state & mask) + crash
+            found = self.near[i].get(key)
+            if found is not None:
+                return found
+        ways, shift = self.ways(i, state, crash), self.shift[i]
+        if not ways:
+            moves = ways
+        else:
+            number = state >> shift & MASK
+            sifted = self.sifted if self.sieves[i] else _as_it_is
+            moves = [
+                (sifted(i, state + (new - number << shift)) - state + crash, news, broken)
+                for new, news, broken in ways
+            ]
+        if mask:
+            self.near[i][key] = moves
+        return moves
 
     def steps(self, state: int) -> Iterator[tuple[tuple[Move, ...], int]]:
         """Every step from a state, with its moves: (moves, state then)."""
@@ -316,6 +353,10 @@ class Columns:
         columns = Counter(self.at(state, i) for i in range(self.first_alike, len(self.names)))
         orders = factorial(len(self.world.alike)) // prod(map(factorial, columns.values()))
         return orders * len({self.form(k, state) for k in range(self.renamings)})
+
+
+def _as_it_is(_: int, state: int) -> int:
+    return state
 
 
 def rename(thing: Any, names: Mapping[Any, Any]) -> Any:
