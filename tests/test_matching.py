@@ -1,16 +1,17 @@
 """The proof speaks of the code that runs: every step is an action of it, and a mutant's is none."""
 
-import importlib
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 import worlds
-from test_mutations import MUTANTS, loaded
 from worlds import A1, A2, B1, B2
 
-from paxos.drivers.matching import matched
-from paxos.drivers.simulator import simulate
+from paxos.drivers.checker import graph
+from paxos.drivers.matching import explored, matched
+from paxos.drivers.simulator import quorums, simulate
+from paxos.drivers.worlds import INVARIANTS, Size, simulated, static_world
+from paxos.mutations import MUTATIONS, load
 from paxos.proof import static
 from paxos.proof.seen import Seen, recognise
 from paxos.protocol.acceptor import Acceptor
@@ -27,7 +28,7 @@ ACTIONS = {action.name for action in static.ACTIONS}
 
 def test_every_step_of_every_run_is_an_action_and_every_action_is_taken():
     taken, adopted = Counter(), Counter()
-    for run in worlds.runs():
+    for run in worlds.runs()[::2]:
         for record, action in matched(run):
             taken[action] += 1
             if action == "propose":
@@ -36,15 +37,51 @@ def test_every_step_of_every_run_is_an_action_and_every_action_is_taken():
     assert set(adopted) == {True, False}  # what was reported, and what the proposer wished
 
 
-@pytest.mark.parametrize("name", MUTANTS)
-def test_a_mutant_takes_a_step_that_is_none_before_it_does_harm(name):
-    with loaded(MUTANTS[name]) as (simulator, outcome):
-        module = importlib.import_module("paxos.drivers.matching")
-        runs = (simulator.simulate(seed=seed, **MUTANTS[name].world) for seed in range(2000))
-        run = next(run for run in runs if MUTANTS[name].breaks in outcome.broken(run))
-        actions = [action for _, action in module.matched(run)]
-        before = replace(run, records=run.records[: actions.index(None)])
-        assert outcome.broken(before) == []
+# Every schedule of small worlds.
+
+NIGHTLY = [pytest.mark.nightly]
+WORLDS = [
+    Size(2, 3, rounds=1),
+    Size(2, 3, rounds=1, phase1=3, phase2=1),
+    Size(1, 2, 1, rounds=1, crashes=1),
+    pytest.param(Size(2, 2, rounds=1, crashes=1), marks=NIGHTLY),
+    pytest.param(Size(2, 2, rounds=2), marks=NIGHTLY),
+]
+
+
+@pytest.mark.parametrize("size", WORLDS, ids=str)
+def test_every_step_of_every_schedule_is_an_action_and_every_action_is_taken(size):
+    world = graph(static_world(size), limit=20_000)
+    taken = Counter(action for _, action in explored(world, quorums(simulated(size))))
+    assert None not in taken
+    assert set(taken) | {"leave"} == ACTIONS | {"stutter"}, taken
+    assert taken["leave"] or not size.crashes
+
+
+SLOW = {
+    "chosen by equal value",
+    "a ballot used twice",
+    "two values in one ballot",
+    "promises kept for the next ballot",
+}
+HARMFUL = [
+    pytest.param(one, marks=NIGHTLY if one.name in SLOW else [], id=one.name)
+    for one in MUTATIONS
+    if one.dies in INVARIANTS
+]
+
+
+@pytest.mark.parametrize("one", HARMFUL)
+def test_where_a_rule_is_broken_some_step_is_none_before_harm_is_done(one):
+    module = load(one)
+    worlds, matching = module("drivers.worlds"), module("drivers.matching")
+    size = worlds.Size(**one.world)
+    found = module("drivers.checker").check(worlds.static_world(size), only=[one.dies])
+    run = worlds.bad_run(size, found, news=True)
+    actions = [action for _, action in matching.matched(run)]
+    before = replace(run, records=run.records[: actions.index(None)])
+    assert one.dies in module("outcome").broken(run)
+    assert module("outcome").broken(before) == []
 
 
 def test_a_step_is_judged_by_what_came_before_it():
