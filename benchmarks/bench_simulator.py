@@ -243,8 +243,9 @@ def main() -> None:
         for name, decide in ready.items():
             rates[name].append(rate(decide))
     for name, decide in ready.items():
-        results[name]["decisions_per_second"] = round(median(rates[name]))
-        results[name]["best"] = round(max(rates[name]))
+        # The best, as in the other benchmarks: the rest of the machine can only have slowed us.
+        results[name]["decisions_per_second"] = round(max(rates[name]))
+        results[name]["median"] = round(median(rates[name]))
         results[name]["messages_per_decision"] = decide("0")
     common.write("simulator", table(results), results, rounds=ROUNDS)
 
