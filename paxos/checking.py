@@ -32,7 +32,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     short = argparse.BooleanOptionalAction
     for one in (static, lamport):
         flag = one.add_argument
-        flag("--symmetry", action=short, default=True, help="visit one of those equal but for names")
+        flag(
+            "--symmetry", action=short, default=True, help="visit one of those equal but for names"
+        )
         flag("--without", metavar="RULE", help="break a rule; see below")
         flag("--limit", type=int, default=LIMIT, metavar="N", help=f"stop there; default {LIMIT:,}")
         flag("--json", action="store_true", help="write the verdict as JSON")
@@ -98,6 +100,8 @@ def do_static(options: argparse.Namespace) -> int:
 
 def do_lamport(options: argparse.Namespace) -> int:
     """Check Lamport's model, or the level above it."""
+    if options.level == "voting" and options.without is not None:
+        raise ValueError("the level voting has no rule to break: leave out --level or --without")
     if options.without is not None:
         return broken("do_lamport", options)
     sizes = (options.acceptors, options.values, options.ballots)
@@ -203,7 +207,7 @@ def report(verdict: Verdict) -> str:
             first = f"bounded: no violation in the first {verdict.classes:,} states, "
             first += f"depth {verdict.depth}. The rest was not visited: raise --limit"
         case Verdict("violated", invariant=name) if verdict.run:
-            first = f"violated: {name}, after {len(verdict.run)} steps, and no run is shorter"
+            first = f"violated: {name}, by a shortest run, of {len(verdict.run)} steps"
         case _:
             first = f"violated: {verdict.invariant}? No schedule leads there"
     lines = [first]

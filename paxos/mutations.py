@@ -129,6 +129,7 @@ MUTATIONS = (
         ("accepted=(),", ""),
         dies="decided is chosen",
         why="A proposer counts votes for an old ballot and tells its user too early.",
+        proposers=1,
         rounds=2,
     ),
     wrong(
@@ -241,23 +242,29 @@ def named(rule: str) -> Mutation:
 
 
 @cache
+def searched(rule: str) -> tuple[Any, Any]:
+    """(the size of its world, the verdict of the checker), both of the package that breaks a rule."""
+    mutation = named(rule)
+    package = load(mutation)
+    checker, worlds = package("drivers.checker"), package("drivers.worlds")
+    size = worlds.Size(**mutation.world)
+    only = [mutation.dies] if mutation.dies else None
+    return size, checker.check(worlds.static_world(size), only=only)
+
+
+@cache
 def bad_run(rule: str) -> Trace:
     """A shortest run in which the property dies without this rule, and the news of it.
 
     Raises ValueError where there is no such run, because nothing unsafe follows.
     """
-    mutation = named(rule)
-    package = load(mutation)
-    checker, worlds, trace = (
-        package(name) for name in ("drivers.checker", "drivers.worlds", "trace")
-    )
-    size = worlds.Size(**mutation.world)
-    only = [mutation.dies] if mutation.dies else None
-    verdict = checker.check(worlds.static_world(size), only=only)
+    mutation, (size, verdict) = named(rule), searched(rule)
     if not verdict.run:
         raise ValueError(f"without {rule!r} no run goes wrong: {mutation.why}")
+    package = load(mutation)
+    run = package("drivers.worlds").bad_run(size, verdict, news=True)
     # As text, so that it comes out of that package as a trace of this one.
-    return loads(trace.dumps(worlds.bad_run(size, verdict, news=True)))
+    return loads(package("trace").dumps(run))
 
 
 def load(mutation: Mutation) -> Any:
@@ -281,4 +288,5 @@ def load(mutation: Mutation) -> Any:
         finally:
             sys.meta_path.remove(finder)
 
+    module(mutation.module)  # at once, so that a mutation that no longer applies is noticed
     return module

@@ -19,6 +19,7 @@ class Replay(Simulation):
         self.busy = dict.fromkeys(self.nodes, -TICK)  # when each node last did something
         self.cut_short: int | None = None
         self.as_named: str | None = None
+        self.used: set[str] = set()  # identities: nobody may have one that somebody had before
 
     def identity(self, node: Node) -> str:
         """The one given; else a name is enough, with a mark for each life."""
@@ -69,7 +70,9 @@ class Replay(Simulation):
         self.now = record.at
         match record:
             case Open(node=name, state=state):
-                self.as_named = getattr(state, "identity", "")
+                given = getattr(state, "identity", None)
+                self.as_named = given if given not in self.used else None
+                self.used |= {given} if given else set()
                 self.open(self.nodes[name])
             case Step():
                 self.cut_short = record.done if record.done < len(record.effects) else None
