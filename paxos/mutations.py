@@ -6,9 +6,11 @@ name of its own, so the checker, the traces and the command line that look for t
 ones that find none without it.
 """
 
+import difflib
 import importlib
 import re
 import sys
+import textwrap
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -44,6 +46,7 @@ def wrong(
     return Mutation(name, rule, rule.split(":")[0], changes, dies, why, {"rounds": 1} | world)
 
 
+HOME = Path(__file__).parent
 ACCEPTOR, PROPOSER = "protocol.acceptor:step", "protocol.proposer:step"
 SAVE, PROMISE = "Save(now)", 'Send("sender", Promise(ballot, acceptor.vote))'
 VOTE = 'Send("sender", news), Send("learners", news)'
@@ -96,17 +99,17 @@ MUTATIONS = (
         why="A proposer asks for its own wish although another may be chosen.",
     ),
     wrong(
-        "adopt any vote",
-        "protocol.proposer:binding_value",
-        (BINDING, "return min(cast, key=lambda vote: str(vote.value)).value if cast else wish"),
-        why="An older vote is taken for the newest, and a chosen value is overruled.",
-        rounds=2,
-    ),
-    wrong(
         "adopt the oldest vote",
         "protocol.proposer:binding_value",
         ("max(cast", "min(cast"),
         why="The oldest vote is the one that was overruled.",
+        rounds=2,
+    ),
+    wrong(
+        "adopt any vote",
+        "protocol.proposer:binding_value",
+        (BINDING, "return min(cast, key=lambda vote: str(vote.value)).value if cast else wish"),
+        why="An older vote is taken for the newest, and a chosen value is overruled.",
         rounds=2,
     ),
     wrong(
@@ -119,17 +122,8 @@ MUTATIONS = (
     wrong(
         "promises kept for the next ballot",
         "protocol.proposer:prepare",
-        ("promises=(),", ""),
+        ("promises=(), accepted=(),", "accepted=(),"),
         why="A promise for an old ballot is counted for a new one.",
-        rounds=2,
-    ),
-    wrong(
-        "votes kept for the next ballot",
-        "protocol.proposer:prepare",
-        ("accepted=(),", ""),
-        dies="decided is chosen",
-        why="A proposer counts votes for an old ballot and tells its user too early.",
-        proposers=1,
         rounds=2,
     ),
     wrong(
@@ -140,15 +134,19 @@ MUTATIONS = (
         rounds=2,
     ),
     wrong(
-        "a ballot used twice",
-        "protocol.static:start",
-        (
-            "proposer.Proposer(identity, quorums)",
-            'proposer.Proposer(identity.rstrip("\'"), quorums)',
-        ),
-        why="A proposer back from a crash takes promises made to its former self for its own.",
-        crashes=1,
-        forgetful=False,
+        "votes kept for the next ballot",
+        "protocol.proposer:prepare",
+        ("accepted=(), value=None", "value=None"),
+        dies="decided is chosen",
+        why="A proposer counts votes for an old ballot and tells its user too early.",
+        proposers=1,
+        rounds=2,
+    ),
+    wrong(
+        "one acceptor counted twice",
+        "protocol.quorum:Flexible.reached",
+        ("len(set(acceptors))", "len(list(acceptors))"),
+        why="A repeated message makes a quorum of one.",
     ),
     wrong(
         "chosen by equal value",
@@ -161,17 +159,22 @@ MUTATIONS = (
         rounds=2,
     ),
     wrong(
-        "one acceptor counted twice",
-        "protocol.quorum:Flexible.reached",
-        ("len(set(acceptors))", "len(list(acceptors))"),
-        why="A repeated message makes a quorum of one.",
-    ),
-    wrong(
         "quorums that do not meet",
         "protocol.quorum:Flexible",
         ("if self.phase1 + self.phase2 <= self.of:", "if False:"),
         why="Phase 1 asks only acceptors that know nothing of the decision.",
         phase1=1,
+    ),
+    wrong(
+        "a ballot used twice",
+        "protocol.static:start",
+        (
+            "proposer.Proposer(identity, quorums)",
+            'proposer.Proposer(identity.rstrip("\'"), quorums)',
+        ),
+        why="A proposer back from a crash takes promises made to its former self for its own.",
+        crashes=1,
+        forgetful=False,
     ),
     wrong(
         "accept refuses its own promise",
@@ -188,6 +191,13 @@ MUTATIONS = (
         why="A repeated question is answered again. More states, and no harm.",
     ),
 )
+SIZES = {
+    "proposers": "1 person",
+    "crashes": "1 crash",
+    "learners": "1 learner",
+    "phase1": "1 promise is enough",
+}
+IDLE = re.compile(r'\s+(#|"""|$)')  # context that says nothing of the rule
 BY_NAME = {one.name: one for one in MUTATIONS}
 
 
@@ -267,17 +277,50 @@ def bad_run(rule: str) -> Trace:
     return loads(package("trace").dumps(run))
 
 
+def simulated(rule: str, **world: Any) -> Trace:
+    """One run of the simulator in a world in which this rule is broken."""
+    package = load(named(rule))
+    return loads(package("trace").dumps(package("drivers.simulator").simulate(**world)))
+
+
+def difference(rule: str) -> str:
+    """The mutation as an edit of the source: Markdown, with the lines that go and that come."""
+    mutation = named(rule)
+    path = HOME / f"{mutation.module.replace('.', '/')}.py"
+    old = path.read_text(encoding="utf-8")
+    new = changed(old, mutation.changes, str(path))
+    edit = list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2))
+    edit = [line for line in edit[3:] if line[0] in "-+@" or not IDLE.match(line)]
+    lines = [" " if line[0] == "@" else line for line in edit]
+    text = textwrap.dedent("\n".join(line[1:] for line in lines)).split("\n")
+    marked = (line[0] + now for line, now in zip(lines, text, strict=True))
+    return "\n".join(["```diff", *marked, "```"])
+
+
+def overview() -> str:
+    """All mutations as a Markdown table, each a link to a target of its name on the same page."""
+    lines = ["| without the rule | what dies | steps | states visited | the world |"]
+    lines.append("|---|---|---:|---:|---|")
+    for one in MUTATIONS:
+        _, found = searched(one.name)
+        sizes = [f"{one.world['rounds']} round{'s' * (one.world['rounds'] > 1)}"]
+        sizes += [said for size, said in SIZES.items() if size in one.world]
+        cells = [f"[{one.name}](#{one.name.replace(' ', '-')})", one.dies or "nothing"]
+        cells += [str(len(found.run) or "–"), f"{found.classes:,}", ", ".join(sizes)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def load(mutation: Mutation) -> Any:
     """Import modules of a package of their own, in which the mutation lives."""
     alias = f"{__package__}_without_{re.sub(r'[^a-z]+', '_', mutation.name)}"
     finder = Finder(f"{alias}.{mutation.module}", mutation.changes)
-    home = Path(__file__).parent
     if alias not in sys.modules:
         package = ModuleType(alias)
-        package.__path__ = [str(home)]
+        package.__path__ = [str(HOME)]
         sys.modules[alias] = package
         exec(
-            compile((home / "__init__.py").read_text(encoding="utf-8"), alias, "exec"),
+            compile((HOME / "__init__.py").read_text(encoding="utf-8"), alias, "exec"),
             package.__dict__,
         )
 

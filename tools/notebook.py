@@ -46,7 +46,7 @@ def show(name: str, title: str, lines: list[str], page: Path) -> list[str]:
             return [text]
         case "toctree":
             return []
-        case "figure" | "image":
+        case "figure" | "image" | "glue:figure":
             return [f"*{text}*"] if text else []
         case "admonition" | "note" | "tip" | "hint" | "important" | "warning" | "caution":
             heading = title or name.capitalize()

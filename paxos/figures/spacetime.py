@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ..outcome import chosen
+from ..outcome import broken, chosen
 from ..protocol.acceptor import Acceptor
 from ..protocol.messages import Accept, Decide, Prepare, Propose, Send, Timeout
 from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, kept, kind, text
+from .parting import Parting
 from .theme import KINDS, Drawing, Figure, fit, text_width, wrap
 
 SCALE, GAP = 44.0, 1.4  # px for one message delay; a longer silence is cut to this many delays
@@ -28,7 +29,7 @@ class Note:
     at: int
     words: str
     badge: str = ""
-    star: bool = False
+    mark: str = ""  # star, knows or wrong
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,13 @@ class Held:
     voted: bool
 
 
-def draw(trace: Trace) -> Figure:
-    """The space-time diagram of one run, or of as much of a long one as can be read."""
+def draw(trace: Trace, wrong: Parting | None = None) -> Figure:
+    """The space-time diagram of one run, or of as much of a long one as can be read.
+
+    A red ring is drawn around a step that is `wrong`, and the rule is written beside it.
+    """
     whole, trace = trace, beginning(trace)
-    notes, held = list(told(trace)), list(memory(trace))
+    notes, held = list(told(trace, wrong)), list(memory(trace))
     nodes = [name for name, _ in trace.header.nodes]
     y = clock(trace, notes, held)
     x = {name: NOTE + 34 + LANE * number for number, name in enumerate(nodes)}
@@ -66,6 +70,8 @@ def draw(trace: Trace) -> Figure:
         )
     messages(sheet, trace, x, y, bottom)
     write_notes(sheet, notes, y)
+    for bad in trace.records[wrong.number : wrong.number + 1] if wrong else ():
+        ring(sheet, x[getattr(bad, "node", "")], y[bad.at])
     hold(sheet, held, holds, y, bottom)
     for name in nodes:
         sheet.node(x[name], TOP - 26, name, trace.role(name), 40)
@@ -85,8 +91,9 @@ def beginning(trace: Trace) -> Trace:
     return replace(trace, records=tuple(fits)) if len(fits) < len(trace.records) else trace
 
 
-def told(trace: Trace) -> Iterator[Note]:
-    """What happened, in words."""
+def told(trace: Trace, wrong: Parting | None = None) -> Iterator[Note]:
+    """What happened, in words; who was told what only where not all of it is true."""
+    lies = bool(broken(trace))
     instants = {one.index: one for one in chosen(trace)}
     for index, record in enumerate(trace.records):
         match record:
@@ -104,11 +111,14 @@ def told(trace: Trace) -> Iterator[Note]:
                 yield Note(at, "network is whole again")
         if isinstance(record, Step):
             yield from asked(trace, record)
+            yield from heard(record) if lies else ()
+        if wrong and index == wrong.number and isinstance(record, Open | Step):
+            yield Note(record.at, f"the rule for {record.node}: {wrong.rule}", mark="wrong")
         if index in instants:
             one = instants[index]
             where = "" if one.slot is None else f" in slot {one.slot}"
             words = f"{text(one.proposal.value)} is {one.news}{where}, in {trace.short(one.proposal.ballot)}"
-            yield Note(one.at, words, star=True)
+            yield Note(one.at, words, mark="star")
 
 
 def asked(trace: Trace, step: Step) -> Iterator[Note]:
@@ -125,6 +135,13 @@ def asked(trace: Trace, step: Step) -> Iterator[Note]:
                 case Accept(ballot, value):
                     words = f"{step.node} asks for {text(value)}, {trace.short(ballot)}{where}"
                     yield Note(step.at, words, "accept")
+
+
+def heard(step: Step) -> Iterator[Note]:
+    """What the user is told."""
+    for effect in step.effects[: step.done]:
+        if isinstance(effect, Decide):
+            yield Note(step.at, f"{step.node} is told {text(effect.value)}", mark="knows")
 
 
 def memory(trace: Trace) -> Iterator[Held]:
@@ -177,7 +194,7 @@ def clock(trace: Trace, notes: list[Note], held: list[Held]) -> dict[int, float]
 
 def note_lines(note: Note) -> list[str]:
     """The words of a note, wrapped."""
-    return wrap(note.words, NOTE - (44 if note.badge or note.star else 20), 12)
+    return wrap(note.words, NOTE - (44 if note.badge or note.mark else 20), 12)
 
 
 def write_notes(sheet: Drawing, notes: list[Note], y: dict[int, float]) -> None:
@@ -187,15 +204,24 @@ def write_notes(sheet: Drawing, notes: list[Note], y: dict[int, float]) -> None:
         at = max(y[note.at], below)
         if note.badge:
             sheet.badge(15, at, note.badge)
-        elif note.star:
+        elif note.mark == "star":
             sheet.star(15, at)
+        elif note.mark == "knows":
+            sheet.knows(15, at)
+        elif note.mark == "wrong":
+            ring(sheet, 15, at)
         for number, words in enumerate(note_lines(note)):
-            font = "bold" if note.star else "regular"
-            left = 32 if note.badge or note.star else 6
-            sheet.text(
-                left, at + 4 + LINE * number, words, "ink" if left == 32 else "muted", 12, font
-            )
+            font = "bold" if note.mark else "regular"
+            left = 32 if note.badge or note.mark else 6
+            colour = "ink" if left == 32 else "muted"
+            colour = "refused" if note.mark == "wrong" else colour
+            sheet.text(left, at + 4 + LINE * number, words, colour, 12, font)
         below = at + LINE * len(note_lines(note)) + 1
+
+
+def ring(sheet: Drawing, x: float, y: float) -> None:
+    """A step that breaks a rule."""
+    sheet.rect(x - 8, y - 8, 16, 16, "refused", None, 8, 2.4)
 
 
 def lifelines(

@@ -1,0 +1,89 @@
+"""Where a run parts from the rules: the first step in it that the rules as they are would not take.
+
+Each step is compared with what the rules make of the same state and the same event. A difference
+that others notice, in what is said or kept, counts before one in what a node holds for itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from ..protocol.ballot import Ballot
+from ..protocol.messages import Accept, Decide, Effect, Save, Send
+from ..protocol.static import STEPS
+from ..trace import Open, Step, Trace
+from .telling import message
+
+
+class Parting(NamedTuple):
+    """The record at which it happens, and what the rules would have done there, in words."""
+
+    number: int
+    rule: str
+
+
+class Deed(NamedTuple):
+    """What others notice of a step: what was said, and what a crash would leave."""
+
+    said: tuple[Effect, ...]
+    saved: Any
+
+
+def parting(trace: Trace) -> Parting | None:
+    """The first step that breaks a rule; None for a run of the rules as they are."""
+    states: dict[str, Any] = {}
+    identities: set[str] = set()
+    quiet: Parting | None = None
+    for index, record in enumerate(trace.records):
+        if isinstance(record, Open):
+            states[record.node] = record.state
+            identity = getattr(record.state, "identity", "")
+            if identity in identities:
+                return Parting(index, "comes back as another")
+            identities |= {identity} - {""}
+        elif isinstance(record, Step):
+            before, states[record.node] = states[record.node], record.state
+            rules: Any = STEPS[trace.role(record.node)]
+            right, effects = rules(before, record.event)
+            done = record.done if record.done < len(record.effects) else None  # cut by a crash
+            did, due = deed(record.effects[:done]), deed(effects[:done])
+            if did != due:
+                return Parting(index, words(trace, did, due))
+            if record.state != right and quiet is None:
+                quiet = Parting(index, held(trace, record.state, right))
+    return quiet
+
+
+def deed(effects: Sequence[Effect]) -> Deed:
+    """These effects, as others notice them."""
+    saved = [effect.state for effect in effects if isinstance(effect, Save)]
+    said = tuple(effect for effect in effects if isinstance(effect, Send | Decide))
+    return Deed(said, saved[-1] if saved else None)
+
+
+def words(trace: Trace, did: Deed, due: Deed) -> str:
+    """What the rules would have done instead."""
+    if did.saved is None and due.saved is not None and due.said in ((), did.said):
+        return "saves first"
+    if did.said == due.said:
+        return held(trace, did.saved, due.saved)
+    told = dict.fromkeys(one.message for one in due.said if isinstance(one, Send))
+    return ", ".join(message(trace, one) for one in told) or "says nothing"
+
+
+def held(trace: Trace, did: Any, due: Any) -> str:
+    """What a node would hold instead, field by field."""
+    both = [(one.name, getattr(did, one.name), getattr(due, one.name)) for one in fields(due)]
+    return ", ".join(f"{name}: {shown(trace, b)}" for name, a, b in both if a != b)
+
+
+def shown(trace: Trace, value: Any) -> str:
+    """A value of a field in words."""
+    match value:
+        case Ballot():
+            return trace.short(value)
+        case Accept(ballot, what):
+            return f"{trace.short(ballot)} {what}"
+        case ():
+            return "none"
+    return str(value)
