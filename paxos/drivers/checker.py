@@ -187,7 +187,11 @@ class Search:
                 continue  # what its twin does is the same but for the name
             twin = mine
             for crash in crashing:
-                for difference, news, broken in columns.moves(i, state, crash):
+                near = (state & columns.mask[i]) + crash
+                moves = columns.near[i].get(near)
+                if moves is None:
+                    moves = columns.moves(i, state, crash)
+                for difference, news, broken in moves:
                     new = columns.canonical(state + difference)
                     if new not in found:
                         found[new] = state

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from math import factorial, prod
 from typing import Any, NamedTuple
 
-BITS = 24  # of a state of the world, for each column
-MASK = (1 << BITS) - 1
+BITS = 32  # of a state of the world, for each column
+HALF = 1 << BITS // 2
+MASK, SENT = (1 << BITS) - 1, HALF - 1 << BITS // 2
 
 Event = tuple[str, Any]  # (sender, message); the sender of what a node does unprompted is ""
 Record = Mapping[str, frozenset[Any]]  # what each node has put on record
@@ -92,18 +93,23 @@ class Columns:
                 raise ValueError(f"{name} is not like {world.alike[0]}: their nodes differ")
         self.addresses = {*self.names, *(node.address for node in self.nodes if node.address)}
         self.neighbours()
-        self.columns: list[Column] = []
+        self.columns: dict[int, Column] = {}
         self.numbers: dict[Column, int] = {}
-        self.said: list[int] = []  # for each column the number of what is on record in it
+        self.sent: dict[
+            Any, list[int]
+        ] = {}  # what was sent -> its number, how many columns have it
+        self.said: dict[int, int] = {}  # for each column the number of what is on record in it
         self.records: dict[frozenset[Any], int] = {}
         self.naming: set[int] = set()  # columns that mention one of those alike by its name
         self.voices: list[tuple[Any, ...]] = []  # what can be heard of a column
         self.messages: dict[tuple[Any, ...], int] = {}  # their numbers
         self.ears = tuple(dict[int, int]() for _ in self.names)  # column -> voice
-        self.tables: dict[Any, list[Way]] = {}  # see `ways`
+        self.tables = tuple(dict[int, list[Way]]() for _ in self.names)  # see `ways`
+        self.shared: dict[Any, list[Way]] = {}  # the same for all those alike
         self.near = tuple(dict[int, list[Way]]() for _ in self.names)  # see `moves`
         self.left: dict[tuple[int, int, int], int] = {}  # see `sifted`
         self.parts: dict[tuple[int, int], int] = {}  # see `form`
+        self.orders: dict[int, int] = {}  # see `weight`
         self.other_names: dict[tuple[int, int], int] = {}
         self.renamings = len(world.renamings) + 1
         first = (self.number(Column(node.state)) for node in self.nodes)
@@ -113,6 +119,7 @@ class Columns:
         """Who hears whom, and where in a state the columns are."""
         # The lowest four bits of a state count the crashes; those alike are highest.
         self.shift = tuple(4 + BITS * i for i in range(len(self.names) + 1))
+        self.low = self.shift[self.first_alike]
         place = {name: i for i, name in enumerate(self.names)}
         self.hears = tuple(
             tuple(place[one] for one in (self.names if node.hears is None else node.hears))
@@ -127,22 +134,32 @@ class Columns:
             )
             for i, heard in enumerate(self.hears)
         )
-        # Where few columns matter, whole moves are looked up by them; 0: too many matter.
+        # The part of a state on which the ways of a node depend: its column, and what others sent.
+        self.hearing = tuple(
+            sum(SENT << self.shift[j] for j in heard if j != i) | MASK << self.shift[i]
+            for i, heard in enumerate(self.hears)
+        )
+        # The part on which its moves depend; 0: so much that it is not worth looking them up.
         self.mask = tuple(
-            sum(MASK << self.shift[j] for j in {i, *heard})
+            self.hearing[i]
+            if not self.sieves[i]
+            else sum(MASK << self.shift[j] for j in {i, *heard})
             if len({i, *heard} & {*range(self.first_alike, len(self.names))}) < 2
             else 0
             for i, heard in enumerate(self.hears)
         )
 
     def number(self, column: Column) -> int:
+        """The number of a column: what was sent in the upper half, the rest in the lower half."""
         found = self.numbers.get(column)
         if found is None:
-            found = self.numbers[column] = len(self.columns)
-            if found > MASK:
+            same = self.sent.setdefault(column.sent, [len(self.sent), 0])
+            found = self.numbers[column] = same[0] * HALF + same[1]
+            same[1] += 1
+            if max(same) >= HALF:
                 raise ValueError("the world is too large: more columns than a state has room for")
-            self.columns.append(column)
-            self.said.append(self.records.setdefault(column.said, len(self.records)))
+            self.columns[found] = column
+            self.said[found] = self.records.setdefault(column.said, len(self.records))
             if any(name in repr(column) for name in self.world.alike):
                 self.naming.add(found)
         return found
@@ -238,39 +255,41 @@ class Columns:
 
     def ways(self, i: int, state: int, crash: bool) -> list[Way]:
         """What node i can become: (its column, is anything new on record, step invariant broken)."""
-        number = state >> self.shift[i] & MASK
-        key = (i if i < self.first_alike else self.first_alike, crash, number, self.ear(i, state))
-        found = self.tables.get(key)
+        near = (state & self.hearing[i]) + crash
+        found = self.tables[i].get(near)
         if found is None:
-            before, ways = self.columns[number].state, dict[int, Way]()
-            for _, now, effects in self.outcomes(i, state, crash):
-                new = self.grown(number, now, effects)
-                broken = None if crash else self.breaks(i, before, now)
-                if new != number or broken:
-                    ways.setdefault(new, (new, self.said[new] != self.said[number], broken))
-            found = self.tables[key] = list(ways.values())
+            number = state >> self.shift[i] & MASK
+            key = (min(i, self.first_alike), crash, number, self.ear(i, state))
+            found = self.shared.get(key)
+            if found is None:
+                found = self.shared[key] = self.all_ways(i, state, crash)
+            self.tables[i][near] = found
         return found
+
+    def all_ways(self, i: int, state: int, crash: bool) -> list[Way]:
+        """The same, worked out."""
+        number, ways = self.at(state, i), dict[int, Way]()
+        before = self.columns[number].state
+        for _, now, effects in self.outcomes(i, state, crash):
+            new = self.grown(number, now, effects)
+            broken = None if crash else self.breaks(i, before, now)
+            if new != number or broken:
+                ways.setdefault(new, (new, self.said[new] != self.said[number], broken))
+        return list(ways.values())
 
     def moves(self, i: int, state: int, crash: bool) -> list[Way]:
         """What node i can make of the state: (difference, anything new?, step invariant broken)."""
-        mask = self.mask[i]
-        if mask:
-            key = (state & mask) + crash
-            found = self.near[i].get(key)
-            if found is not None:
-                return found
-        ways, shift = self.ways(i, state, crash), self.shift[i]
-        if not ways:
-            moves = ways
-        else:
-            number = state >> shift & MASK
-            sifted = self.sifted if self.sieves[i] else _as_it_is
-            moves = [
-                (sifted(i, state + (new - number << shift)) - state + crash, news, broken)
-                for new, news, broken in ways
-            ]
-        if mask:
-            self.near[i][key] = moves
+        moves = self.ways(i, state, crash)
+        if moves:
+            shift, sifts = self.shift[i], bool(self.sieves[i])
+            number, ways = state >> shift & MASK, moves
+            moves = []
+            for new, news, broken in ways:
+                then = state + (new - number << shift)
+                then = self.sifted(i, then) if sifts else then
+                moves.append((then - state + crash, news, broken))
+        if self.mask[i]:
+            self.near[i][(state & self.mask[i]) + crash] = moves
         return moves
 
     def steps(self, state: int) -> Iterator[tuple[tuple[Move, ...], int]]:
@@ -309,11 +328,12 @@ class Columns:
         """The one state that stands for all those that a renaming makes of this one."""
         if not self.symmetry or (self.naming and self.names_one(state)):
             return state
-        low = self.shift[self.first_alike]
+        low, parts = self.low, self.parts
         alike = state >> low
-        best = state + ((self.parts.get((0, alike)) or self.order(0, alike)) - alike << low)
+        best = state + ((parts.get((0, alike)) or self.order(0, alike)) - alike << low)
         for k in range(1, self.renamings):
-            best = min(best, self.form(k, state))
+            form = self.form(k, state)
+            best = form if form < best else best
         return best
 
     def names_one(self, state: int) -> bool:
@@ -321,7 +341,7 @@ class Columns:
 
     def form(self, k: int, state: int) -> int:
         """The state under renaming k of values (0: none), the columns of those alike in order."""
-        low = self.shift[self.first_alike]
+        low = self.low
         rest, alike = state & (1 << low) - 1, state >> low
         found = self.parts.get((-k, rest)) if k else rest
         if found is None:
@@ -350,13 +370,16 @@ class Columns:
         """How many states of the world this one stands for."""
         if not self.symmetry or (self.naming and self.names_one(state)):
             return 1
-        columns = Counter(self.at(state, i) for i in range(self.first_alike, len(self.names)))
-        orders = factorial(len(self.world.alike)) // prod(map(factorial, columns.values()))
+        alike = state >> self.low
+        orders = self.orders.get(alike)
+        if orders is None:
+            count = len(self.world.alike)
+            same = Counter(alike >> BITS * i & MASK for i in range(count))
+            orders = factorial(count) // prod(map(factorial, same.values()))
+            self.orders[alike] = orders
+        if self.renamings == 1:
+            return orders
         return orders * len({self.form(k, state) for k in range(self.renamings)})
-
-
-def _as_it_is(_: int, state: int) -> int:
-    return state
 
 
 def rename(thing: Any, names: Mapping[Any, Any]) -> Any:

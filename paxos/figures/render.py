@@ -19,7 +19,7 @@ NO_DOT = (
 )
 
 
-class RenderError(RuntimeError):
+class RenderError(OSError):
     """`dot` is missing, or did not like the text."""
 
 

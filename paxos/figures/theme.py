@@ -8,9 +8,9 @@ Inside the site the same classes are coloured by `site_css()`, which knows the r
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 # name: (light, dark). Every text colour has a contrast of 4.5 to 1 or more on `paper` and `panel`.
 COLOURS = {
@@ -166,7 +166,7 @@ class Drawing:
         style = "" if anchor == "start" else f' text-anchor="{anchor}"'
         self.parts.append(
             f'<text x="{_(x)}" y="{_(y)}" font-size="{_(size)}"{style} '
-            f"{self.css('f-' + colour, 't-' + font)}>{escape(words)}</text>"
+            f"{self.css('f-' + colour, 't-' + font)}>{escape(words, quote=False)}</text>"
         )
 
     def rect(
@@ -312,8 +312,8 @@ class Drawing:
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_(self.width)} {_(self.height)}" '
             f'width="{_(self.width)}" height="{_(self.height)}" role="img" '
-            f'aria-labelledby="title desc">\n<title id="title">{escape(self.title)}</title>\n'
-            f'<desc id="desc">{escape(self.desc)}</desc>\n'
+            f'aria-labelledby="title desc">\n<title id="title">{escape(self.title, quote=False)}</title>\n'
+            f'<desc id="desc">{escape(self.desc, quote=False)}</desc>\n'
         )
         body = "\n".join(self.parts)
         return Figure(
