@@ -209,7 +209,7 @@ def write_notes(sheet: Drawing, notes: list[Note], y: dict[int, float]) -> None:
         elif note.mark == "knows":
             sheet.knows(15, at)
         elif note.mark == "wrong":
-            ring(sheet, 15, at)
+            ring(sheet, 15, at, 6)
         for number, words in enumerate(note_lines(note)):
             font = "bold" if note.mark else "regular"
             left = 32 if note.badge or note.mark else 6
@@ -219,9 +219,9 @@ def write_notes(sheet: Drawing, notes: list[Note], y: dict[int, float]) -> None:
         below = at + LINE * len(note_lines(note)) + 1
 
 
-def ring(sheet: Drawing, x: float, y: float) -> None:
+def ring(sheet: Drawing, x: float, y: float, size: float = 8) -> None:
     """A step that breaks a rule."""
-    sheet.rect(x - 8, y - 8, 16, 16, "refused", None, 8, 2.4)
+    sheet.rect(x - size, y - size, 2 * size, 2 * size, "refused", None, size, 2.4)
 
 
 def lifelines(
