@@ -20,7 +20,7 @@ from .columns import MASK, Column, Columns, Distinct, Event, Move, Node, Record,
 
 __all__ = ["Event", "Graph", "Move", "Node", "Record", "Verdict", "World", "check", "graph"]
 
-LIMIT = 2_000_000
+LIMIT = 1_000_000  # states found: about half a gigabyte
 PULSE = 2000  # states between two reports of progress
 
 
