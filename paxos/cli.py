@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from . import __version__, checking
 from .drivers import faults
+from .drivers.replay import replay
 from .drivers.simulator import PROTOCOLS, Simulation, World
 from .outcome import broken
 from .proof import checks
@@ -104,6 +105,7 @@ def add_run(run: argparse.ArgumentParser) -> None:
     )
     flag("--fault", dest="faults", action="append", default=[], metavar="LINE", help="see below")
     flag("--trace", metavar="FILE", help="write the trace there; `-`: to the output, and no story")
+    flag("--replay", metavar="FILE", help="follow the schedule of this trace, and nothing else")
     run.set_defaults(act=do_run)
 
 
@@ -149,11 +151,7 @@ def do_run(options: argparse.Namespace) -> int:
     """Simulate, then tell or write."""
     if options.trace == "":
         raise ValueError("--trace wants the name of a file, or `-`")
-    fields = {name: value for name, value in vars(options).items() if hasattr(World, name)}
-    run = Simulation(World(**fields))
-    trace = run.run()
-    for line in run.idle():
-        print(f"paxos: note: the fault {line!r} never came true", file=sys.stderr)
+    trace, same = follow(options) if options.replay is not None else (simulated(options), True)
     if options.trace == "-":
         sys.stdout.write(dumps(trace))
     else:
@@ -163,7 +161,33 @@ def do_run(options: argparse.Namespace) -> int:
 
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         sys.stdout.write(telling.tell(trace, colour))
-    return 1 if broken(trace) else 0
+    return 0 if same and not broken(trace) else 1
+
+
+def simulated(options: argparse.Namespace) -> Trace:
+    """The run of a seed."""
+    fields = {name: value for name, value in vars(options).items() if hasattr(World, name)}
+    run = Simulation(World(**fields))
+    trace = run.run()
+    for line in run.idle():
+        print(f"paxos: note: the fault {line!r} never came true", file=sys.stderr)
+    return trace
+
+
+def follow(options: argparse.Namespace) -> tuple[Trace, bool]:
+    """A recorded schedule under the rules as they are: the run, and whether it is the recorded one."""
+    recorded = read(options.replay)
+    if recorded.header.protocol != options.protocol:
+        raise ValueError(f"{options.replay}: a run of {recorded.header.protocol}: run that")
+    trace = replay(recorded)
+    if trace != recorded:
+        number = len(trace.records)
+        print(
+            f"paxos: record {number} of {len(recorded.records)} is no step of the rules as they "
+            "are; the last line of the story is theirs",
+            file=sys.stderr,
+        )
+    return trace, trace == recorded
 
 
 def do_draw(options: argparse.Namespace) -> int:

@@ -172,3 +172,22 @@ def test_a_closed_standard_stream_is_named(closed, tmp_path):
     command = f"{sys.executable} -m paxos.cli {closed}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, "paxos: standard input and output must be open\n")
+
+
+def test_a_recorded_run_can_be_followed_again(capsys, run_file, tmp_path):
+    again = tmp_path / "again.ndjson"
+    code, _, err = call(capsys, "run", "static", "--replay", str(run_file), "--trace", str(again))
+    assert (code, err) == (0, "")
+    assert again.read_bytes() == run_file.read_bytes()
+
+
+def test_a_run_of_broken_rules_is_followed_up_to_the_step_that_breaks_one(capsys, tmp_path):
+    bad = tmp_path / "bad.ndjson"
+    call(capsys, "check", "static", "--without", "adopt no vote", "--counterexample", str(bad))
+    code, out, err = call(capsys, "run", "static", "--replay", str(bad))
+    assert code == 1
+    assert "record 17 of 19 is no step of the rules as they are" in err
+    assert "ben  accept 1.ben, Ann" in out, "with the rule Ben asks for Ann"
+    code, _, err = call(capsys, "run", "log", "--replay", str(bad))
+    assert code == 2
+    assert "a run of static: run that" in err
