@@ -117,7 +117,7 @@ def test_where_names_are_remembered_the_count_is_a_lower_bound(capsys):
         (["static", "--limit", "0"], "--limit 0"),
         (["static", "--counterexample", ""], "--counterexample wants the name of a file"),
         (["static", "--phase1", "1"], "can miss each other"),
-        (["lamport", "--ballots", "0"], "0 ballots: use 1 to 9"),
+        (["lamport", "--ballots", "0"], "0 ballots: use 1 to 99"),
         (["lamport", "--without", "votes kept for the next ballot"], "check static instead"),
         (["lamport", "--level", "voting", "--without", BROKEN], "has no rule to break"),
     ],
