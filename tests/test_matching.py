@@ -10,13 +10,14 @@ from worlds import A1, A2, B1, B2
 from paxos.drivers.checker import graph
 from paxos.drivers.matching import explored, matched
 from paxos.drivers.simulator import quorums, simulate
-from paxos.drivers.worlds import INVARIANTS, Size, simulated, static_world
-from paxos.mutations import MUTATIONS, load
+from paxos.drivers.worlds import INVARIANTS, Life, Size, simulated, static_world
+from paxos.mutations import MUTATIONS, Mutation, load
 from paxos.proof import static
-from paxos.proof.seen import Seen, recognise
+from paxos.proof.model import SORTS, Finite, choices
+from paxos.proof.seen import effect, nothing, recognise
 from paxos.protocol.acceptor import Acceptor
-from paxos.protocol.ballot import NO_BALLOT
-from paxos.protocol.messages import Accept, Promise
+from paxos.protocol.ballot import NO_BALLOT, Ballot
+from paxos.protocol.messages import Accepted, Save
 from paxos.protocol.quorum import Flexible, majority
 from paxos.trace import Open, Trace
 
@@ -84,6 +85,24 @@ def test_where_a_rule_is_broken_some_step_is_none_before_harm_is_done(one):
     assert module("outcome").broken(before) == []
 
 
+INVENTED = Mutation(
+    "a proposer invents its wish",
+    "protocol.proposer:step",
+    "protocol.proposer",
+    (("return prepare(replace(p, wish=wish))", 'return prepare(replace(p, wish="Eve"))'),),
+    "validity",
+    "Nobody wants Eve.",
+)
+
+
+def test_a_wish_is_what_the_user_said_not_what_the_proposer_holds():
+    module = load(INVENTED)
+    run = module("drivers.simulator").simulate(proposers=1)
+    assert "validity" in module("outcome").broken(run)
+    found = [action for _, action in module("drivers.matching").matched(run)]
+    assert "propose" not in found and None in found
+
+
 def test_a_step_is_judged_by_what_came_before_it():
     """The same run without two of its votes: the decisions that counted on them are none any more."""
     run = simulate(proposers=1, acceptors=3, jitter=0)
@@ -92,121 +111,165 @@ def test_a_step_is_judged_by_what_came_before_it():
     assert [record.node for record, action in matched(rest) if action is None] == ["ann"]
 
 
+def test_to_tell_of_a_vote_before_it_is_saved_is_none():
+    """The vote was told, and a crash before it was saved takes it back."""
+    run = simulate(proposers=1)
+    at = next(at for at, (_, action) in enumerate(matched(run)) if action == "vote")
+    vote = run.records[at]
+    saves, tells = vote.effects[:1], vote.effects[1:]
+    assert isinstance(saves[0], Save) and isinstance(tells[0].message, Accepted)
+    for done, action in ((0, "stutter"), (1, None)):
+        early = replace(vote, effects=(*tells, *saves), done=done)
+        short = replace(run, records=(*run.records[:at], early))
+        assert [action for _, action in matched(short)][-1] == action
+
+
 def test_a_log_has_no_proof_yet():
     with pytest.raises(ValueError, match="log"):
         next(matched(simulate(protocol="log")))
 
 
-# Steps by hand: each is an action; and with one thing changed it is none.
-
-NOBODY = frozenset((name, NO_BALLOT) for name in ("n1", "n2", "n3"))
-ANN, BEN = Accept(A1, "Ann"), Accept(B2, "Ben")
-
-
-def holding(**promised):
-    """What the acceptors hold: these promises, and else none."""
-    return frozenset((dict(NOBODY) | promised).items())
-
-
-def seen(held=NOBODY, **more):
-    return Seen(held, **{name: frozenset(its) for name, its in more.items()})
-
-
-PREPARED = seen(asked=[(A1, "Ann")])
-PROMISED = replace(
-    PREPARED,
-    held=holding(n1=A1, n2=A1),
-    promises=frozenset((who, Promise(A1, None)) for who in ("n1", "n2")),
-)
-PROPOSED = replace(PROMISED, proposed=frozenset([ANN]))
-VOTED = replace(PROPOSED, votes=frozenset([("n1", ANN), ("n2", ANN)]))
-AGAIN = replace(VOTED, asked=VOTED.asked | {(B2, "Ben")})
-REPORTS = [("n2", Promise(B2, ANN)), ("n3", Promise(B2, None))]
-CLOSED = replace(AGAIN, held=holding(n1=A1, n2=B2, n3=B2), promises=AGAIN.promises | {*REPORTS})
-
-
-def plus(before, held=None, **more):
-    """What was seen before, and more."""
-    grown = {name: getattr(before, name) | {its} for name, its in more.items()}
-    return replace(before, **grown, held=held or before.held)
-
-
-STEPS = {
-    "nothing": (PREPARED, PREPARED, "stutter"),
-    "prepare": (seen(), PREPARED, "prepare"),
-    "prepare no ballot": (seen(), seen(asked=[(NO_BALLOT, "Ann")]), None),
-    "prepare two at once": (seen(), seen(asked=[(A1, "Ann"), (B1, "Ben")]), None),
-    "prepare again for the same wish": (VOTED, plus(VOTED, asked=(A2, "Ann")), "prepare"),
-    "leave": (PREPARED, replace(PREPARED, held=holding(n1=A1)), "leave"),
-    "leave for a ballot of nobody": (PREPARED, replace(PREPARED, held=holding(n1=B1)), None),
-    "go back": (PROMISED, replace(PROMISED, held=holding(n1=A1)), None),
-    "promise": (AGAIN, plus(AGAIN, holding(n1=A1, n2=B2), promises=REPORTS[0]), "promise"),
-    "promise without saving it": (AGAIN, plus(AGAIN, promises=REPORTS[0]), None),
-    "promise and hide the vote": (
-        AGAIN,
-        plus(AGAIN, holding(n1=A1, n2=B2), promises=("n2", Promise(B2, None))),
-        None,
-    ),
-    "promise and invent a vote": (
-        AGAIN,
-        plus(AGAIN, holding(n1=A1, n2=B2), promises=("n2", Promise(B2, Accept(A1, "Ben")))),
-        None,
-    ),
-    "promise what nobody asked": (
-        VOTED,
-        plus(VOTED, holding(n1=A1, n2=B2), promises=REPORTS[0]),
-        None,
-    ),
-    "propose the own wish": (PROMISED, PROPOSED, "propose"),
-    "propose what nobody wants": (PROMISED, plus(PROMISED, proposed=Accept(A1, "Eve")), None),
-    "propose with one promise": (
-        replace(PROMISED, promises=frozenset([("n1", Promise(A1, None))])),
-        replace(PROPOSED, promises=frozenset([("n1", Promise(A1, None))])),
-        None,
-    ),
-    "propose twice": (PROPOSED, plus(PROPOSED, proposed=Accept(A1, "Ben")), None),
-    "propose the reported value": (CLOSED, plus(CLOSED, proposed=Accept(B2, "Ann")), "propose"),
-    "propose the own wish instead": (CLOSED, plus(CLOSED, proposed=BEN), None),
-    "vote": (VOTED, plus(VOTED, holding(n1=A1, n2=A1, n3=A1), votes=("n3", ANN)), "vote"),
-    "vote without raising the promise": (VOTED, plus(VOTED, votes=("n3", ANN)), None),
-    "vote after leaving": (CLOSED, plus(CLOSED, votes=("n3", ANN)), None),
-    "vote for what was not asked": (PROMISED, plus(PROMISED, votes=("n1", ANN)), None),
-    "tell of a vote": (VOTED, plus(VOTED, told=("n1", ANN)), "stutter"),
-    "tell of a vote that is not saved": (PROPOSED, plus(PROPOSED, told=("n1", ANN)), None),
-    "decide": (VOTED, plus(VOTED, decided=ANN), "decide"),
-    "decide with one vote": (
-        plus(PROPOSED, votes=("n1", ANN)),
-        plus(PROPOSED, votes=("n1", ANN), decided=ANN),
-        None,
-    ),
-    "take a vote back": (VOTED, PROPOSED, None),
-    "take a message back": (PREPARED, seen(), None),
-}
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_a_step_by_hand(name):
-    before, after, action = STEPS[name]
-    assert recognise(before, after, majority(3)) == action
+# Where induction starts.
 
 
 def test_a_run_that_begins_with_a_promise_is_none():
-    """Induction starts where nothing has happened."""
     run = simulate(proposers=1)
     late = Trace(run.header, (Open(0, "n1", Acceptor(A1)), *run.records))
     assert next(action for _, action in matched(late)) is None
     assert next(action for _, action in matched(run)) == "stutter"
 
 
+def test_a_small_world_that_begins_with_a_promise_is_none():
+    small = Size(1, 2, rounds=1)
+    world = static_world(small)
+    assert next(explored(graph(world), majority(2))) == ((), "stutter")
+    late = replace(world.nodes["n1"], state=Life(Acceptor(A1)))
+    world = replace(world, nodes={**world.nodes, "n1": late, "n2": late})
+    assert next(explored(graph(world), majority(2))) == ((), None)
+
+
+# Steps by hand: each is an action; and with one thing changed it is none.
+
+NEW = nothing(("n1", "n2", "n3"))
+
+
+def plus(before, held=(), **more):
+    """These facts, and more; and what some of the acceptors hold now."""
+    promised = dict(before["left"]) | dict(held)
+    return {
+        **before,
+        **{name: before[name] | set(facts) for name, facts in more.items()},
+        "left": frozenset(promised.items()),
+    }
+
+
+def reports(who, b, c=NO_BALLOT, v=None):
+    return (who, b, c, v)
+
+
+WISHED = plus(NEW, wished=[("Ann",)])
+PREPARED = plus(WISHED, asked=[(A1,)])
+ONE = plus(PREPARED, {"n1": A1}, promised=[reports("n1", A1)])
+PROMISED = plus(ONE, {"n2": A1}, promised=[reports("n2", A1)])
+PROPOSED = plus(PROMISED, proposed=[(A1, "Ann")])
+ONE_VOTE = plus(PROPOSED, voted=[("n1", A1, "Ann")])
+VOTED = plus(ONE_VOTE, voted=[("n2", A1, "Ann")])
+AGAIN = plus(VOTED, asked=[(B2,)], wished=[("Ben",)])
+REPORT = reports("n2", B2, A1, "Ann")
+CLOSED = plus(AGAIN, {"n2": B2, "n3": B2}, promised=[REPORT, reports("n3", B2)])
+
+STEPS = {  # name: before, what is added, what is held then, the action
+    "nothing": (PREPARED, {}, {}, "stutter"),
+    "prepare": (NEW, {"asked": [(A1,)], "wished": [("Ann",)]}, {}, "prepare"),
+    "prepare no ballot": (WISHED, {"asked": [(NO_BALLOT,)]}, {}, None),
+    "prepare below no ballot": (WISHED, {"asked": [(Ballot(-1, "ann"),)]}, {}, None),
+    "prepare two at once": (WISHED, {"asked": [(A1,), (B1,)]}, {}, None),
+    "prepare again for the same wish": (VOTED, {"asked": [(A2,)]}, {}, "prepare"),
+    "leave": (PREPARED, {}, {"n1": A1}, "leave"),
+    "leave for a ballot of nobody": (PREPARED, {}, {"n1": B1}, None),
+    "leave two at once": (PREPARED, {}, {"n1": A1, "n2": A1}, None),
+    "go back": (PROMISED, {}, {"n2": NO_BALLOT}, None),
+    "promise": (AGAIN, {"promised": [REPORT]}, {"n2": B2}, "promise"),
+    "promise without saving it": (AGAIN, {"promised": [REPORT]}, {}, None),
+    "promise more than is asked": (AGAIN, {"promised": [REPORT]}, {"n2": Ballot(3, "ben")}, None),
+    "promise and hide the vote": (AGAIN, {"promised": [reports("n2", B2)]}, {"n2": B2}, None),
+    "promise and invent a vote": (
+        AGAIN,
+        {"promised": [reports("n2", B2, A1, "Ben")]},
+        {"n2": B2},
+        None,
+    ),
+    "promise what nobody asked": (VOTED, {"promised": [REPORT]}, {"n2": B2}, None),
+    "promise after leaving": (
+        plus(PREPARED, {"n3": B2}, asked=[(B2,)]),
+        {"promised": [reports("n3", A1)]},
+        {},
+        None,
+    ),
+    "propose the own wish": (PROMISED, {"proposed": [(A1, "Ann")]}, {}, "propose"),
+    "propose what nobody wants": (PROMISED, {"proposed": [(A1, "Eve")]}, {}, None),
+    "propose with one promise": (ONE, {"proposed": [(A1, "Ann")]}, {}, None),
+    "propose twice": (PROPOSED, {"proposed": [(A1, "Ben")]}, {}, None),
+    "propose the reported value": (CLOSED, {"proposed": [(B2, "Ann")]}, {}, "propose"),
+    "propose the own wish instead": (CLOSED, {"proposed": [(B2, "Ben")]}, {}, None),
+    "vote": (VOTED, {"voted": [("n3", A1, "Ann")]}, {"n3": A1}, "vote"),
+    "vote without raising the promise": (VOTED, {"voted": [("n3", A1, "Ann")]}, {}, None),
+    "vote after leaving": (CLOSED, {"voted": [("n3", A1, "Ann")]}, {}, None),
+    "vote for what was not asked": (PROMISED, {"voted": [("n1", A1, "Ann")]}, {}, None),
+    "tell of a vote that is not saved": (VOTED, {"told": [("n3", A1, "Ann")]}, {}, None),
+    "decide": (VOTED, {"decided": [(A1, "Ann")]}, {}, "decide"),
+    "decide with one vote": (ONE_VOTE, {"decided": [(A1, "Ann")]}, {}, None),
+    "vote and decide at once": (
+        ONE_VOTE,
+        {"voted": [("n2", A1, "Ann")], "decided": [(A1, "Ann")]},
+        {},
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_by_hand(name):
+    before, more, held, action = STEPS[name]
+    assert recognise(before, plus(before, held, **more), majority(3)) == action
+
+
+@pytest.mark.parametrize("lost", ["asked", "wished", "promised", "proposed", "voted"])
+def test_nothing_is_taken_back(lost):
+    assert recognise(VOTED, {**VOTED, lost: frozenset()}, majority(3)) is None
+
+
 def test_other_quorums_are_other_quorums():
-    before, after = PROMISED, PROPOSED
-    assert recognise(before, after, Flexible(3, 2, 2)) == "propose"
-    assert recognise(before, after, Flexible(3, 3, 1)) is None
-    only = replace(VOTED, votes=frozenset([("n1", ANN)]))
-    assert recognise(only, plus(only, decided=ANN), Flexible(3, 3, 1)) == "decide"
+    assert recognise(PROMISED, PROPOSED, Flexible(3, 2, 2)) == "propose"
+    assert recognise(PROMISED, PROPOSED, Flexible(3, 3, 1)) is None
+    told = plus(ONE_VOTE, decided=[(A1, "Ann")])
+    assert recognise(ONE_VOTE, told, Flexible(3, 3, 1)) == "decide"
 
 
 def test_quorums_that_can_miss_each_other_are_refused():
     apart = Flexible(3, 2, 2)
     object.__setattr__(apart, "phase1", 1)
     assert recognise(PROMISED, PROPOSED, apart) is None
+
+
+# The same text, read twice.
+
+
+def test_the_order_that_the_proof_takes_for_granted_is_that_of_ballots():
+    ballots = [NO_BALLOT, B2, A1, A2, B1, Ballot(0, "ann"), Ballot(10, "")]
+    assert static.order(Finite(lambda *_: False, NO_BALLOT, domain={"ballot": ballots}))
+    assert not static.order(Finite(lambda *_: False, A1, domain={"ballot": ballots}))
+
+
+@pytest.mark.parametrize("action", static.ACTIONS, ids=lambda action: action.name)
+def test_an_effect_is_the_same_for_the_solver_and_for_runs(action):
+    domain = {"acceptor": ("n1", "n2"), "ballot": range(4), "value": ("Ann", "Ben")}
+    domain |= dict.fromkeys(("promisers", "voters"), (frozenset({"n1", "n2"}),))
+    old = {"left": {("n1", 0)}, "voted": {("n1", 1, "Ann")}}
+    w = Finite(lambda name, *fact: fact in old.get(name, ()), 0, domain=domain)
+    assert set(action.letters) <= set(SORTS)
+    for things in choices(domain, action.letters):
+        then, adds = action.after(w, *things), effect(action, domain, things)
+        for name, (letters, _) in static.RELATIONS.items():
+            held = {fact for fact in choices(domain, letters) if then.holds(name, *fact)}
+            assert held == old.get(name, set()) | adds.get(name, frozenset())

@@ -1,17 +1,16 @@
 """Which action of the proof is each step? The proof speaks of code whose steps all are one.
 
-Steps of the simulator and of the checker alike: an eye that sees everything writes down what was
-said and done (`Seen`), and `recognise` compares before and after.
+Steps of the simulator and of the checker alike: an eye that sees everything notes as facts what was
+ever said and done, and `recognise` compares before and after.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
-from ..proof.seen import Seen, recognise
+from ..proof.seen import Facts, nothing, recognise
 from ..protocol.acceptor import Acceptor
 from ..protocol.ballot import NO_BALLOT
-from ..protocol.messages import Accept, Accepted, Decide, Prepare, Promise, Propose, Save, Value
+from ..protocol.messages import Accept, Accepted, Decide, Prepare, Promise, Propose, Save
 from ..protocol.quorum import Flexible
 from ..trace import Open, Record, Step, Trace, kept
 from .checker import Graph, Move
@@ -25,7 +24,7 @@ def matched(trace: Trace) -> Iterator[tuple[Record, str | None]]:
     """
     if trace.header.protocol != "static":
         raise ValueError(f"no action of the proof is a step of {trace.header.protocol}")
-    seen = Seen(frozenset((name, NO_BALLOT) for name in trace.of("acceptor")))
+    seen = nothing(trace.of("acceptor"))
     for record in trace.records:
         before, seen = seen, look(seen, record)
         yield record, recognise(before, seen, trace.header.quorums)
@@ -34,63 +33,71 @@ def matched(trace: Trace) -> Iterator[tuple[Record, str | None]]:
 def explored(graph: Graph, quorums: Flexible) -> Iterator[tuple[tuple[Move, ...], str | None]]:
     """Every step of a small world of Static Paxos, and the action that it is, in the same way.
 
-    What the checker drops because nobody will ever heed it stays seen: it was said.
+    The first is the step from nothing to the start. What the checker drops because nobody will
+    ever heed it stays seen: it was said.
     """
     states = [survey(state) for state in graph.states]
+    yield (), recognise(nothing(name for name, _ in states[0]["left"]), states[0], quorums)
     for before, moves, after in graph.moves:
         old, new = states[before], states[after]
-        said = {it: getattr(old, it) | getattr(new, it) for it in ("asked", "promises", "told")}
-        yield moves, recognise(old, replace(new, **said), quorums)
+        said = {name: old[name] | new[name] for name in ("asked", "promised")}
+        yield moves, recognise(old, {**new, **said}, quorums)
 
 
-def look(seen: Seen, record: Record) -> Seen:
-    """What has been seen after this record. A vote counts once it is saved."""
+def look(seen: Facts, record: Record) -> Facts:
+    """What has been seen after this record."""
     match record:
         case Open(node=name, state=Acceptor(promised)) | Step(node=name, state=Acceptor(promised)):
             if isinstance(record, Open) or kept(record):
-                others = {it for it in seen.held if it[0] != name}
-                seen = replace(seen, held=frozenset({*others, (name, promised)}))
-    if isinstance(record, Step):
-        wish = getattr(record.state, "wish", None)
-        for effect in record.effects[: record.done]:
-            seen = noted(seen, news(record.node, getattr(effect, "message", effect), wish))
-    return seen
+                others = {it for it in seen["left"] if it[0] != name}
+                seen = {**seen, "left": frozenset({*others, (name, promised)})}
+    if not isinstance(record, Step):
+        return seen
+    done = [getattr(it, "message", it) for it in record.effects[: record.done]]
+    # A wish counts with the first question that it leads to.
+    asks = isinstance(record.event, Propose) and any(isinstance(it, Prepare) for it in done)
+    return noted(seen, record.node, [*done, record.event] if asks else done)
 
 
-def survey(state: Mapping[str, Column]) -> Seen:
+def survey(state: Mapping[str, Column]) -> Facts:
     """What has been seen by the time of this state of a small world."""
     lives = {name: column.state.state for name, column in state.items()}
-    held = ((name, life.promised) for name, life in lives.items() if isinstance(life, Acceptor))
-    seen = Seen(frozenset(held))
+    held = {(name, it.promised) for name, it in lives.items() if isinstance(it, Acceptor)}
+    seen: Facts = {**nothing(()), "left": frozenset(held)}
     for name, column in state.items():
-        wish = next((it.value for it in column.said if isinstance(it, Propose)), None)
-        votes = {(name, it) for it in column.said if isinstance(it, Accept)}
-        seen = replace(seen, votes=seen.votes | votes)
-        said = [*(message for _, message in column.sent), *(column.said - {v for _, v in votes})]
-        for thing in said:
-            seen = noted(seen, news(name, thing, wish))
+        cast = [Save(Acceptor(it.ballot, it)) for it in column.said if isinstance(it, Accept)]
+        other = [it for it in column.said if not isinstance(it, Accept)]
+        seen = noted(seen, name, [*cast, *other, *(message for _, message in column.sent)])
     return seen
 
 
-def noted(seen: Seen, more: Iterable[tuple[str, Any]]) -> Seen:
-    """What has been seen, and more: (field, member)."""
-    for field, member in more:
-        seen = replace(seen, **{field: getattr(seen, field) | {member}})
-    return seen
+def noted(seen: Facts, name: str, things: Iterable[Any]) -> Facts:
+    """What has been seen, and these messages and other effects of this node.
+
+    To tell of a vote is nothing new, unless it is not saved.
+    """
+    more = dict(seen)
+    for relation, *fact in (it for thing in things for it in news(name, thing)):
+        if relation != "told" or tuple(fact) not in more["voted"]:
+            more[relation] |= {tuple(fact)}
+    return more
 
 
-def news(name: str, thing: Any, wish: Value) -> Iterator[tuple[str, Any]]:
-    """What a message or another effect adds to what has been seen."""
+def news(name: str, thing: Any) -> Iterator[tuple[Any, ...]]:
+    """What a message or another effect adds to what has been seen: (relation, things)."""
     match thing:
-        case Save(Acceptor(_, Accept() as vote)):
-            yield "votes", (name, vote)
-        case Decide(ballot, value):
-            yield "decided", Accept(ballot, value)
+        case Propose(value):
+            yield "wished", value
         case Prepare(ballot):
-            yield "asked", (ballot, wish)
-        case Promise():
-            yield "promises", (name, thing)
-        case Accept():
-            yield "proposed", thing
+            yield "asked", ballot
+        case Promise(ballot, vote):
+            last = vote or Accept(NO_BALLOT, None)
+            yield "promised", name, ballot, last.ballot, last.value
+        case Accept(ballot, value):
+            yield "proposed", ballot, value
+        case Save(Acceptor(_, Accept(ballot, value))):
+            yield "voted", name, ballot, value
         case Accepted(ballot, value):
-            yield "told", (name, Accept(ballot, value))
+            yield "told", name, ballot, value
+        case Decide(ballot, value):
+            yield "decided", ballot, value

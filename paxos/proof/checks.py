@@ -1,96 +1,68 @@
-"""The checks of an inductive proof, as questions; and their answers, for people.
-
-Each question is a formula that only a counterexample makes true; for what must be *possible*, only
-an example.
-"""
+"""The checks of an inductive proof, as formulas; and their answers, for people and for programs."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial, reduce
 from operator import and_
 from typing import Literal
 
 from . import static
-from .model import Action, Finite, Reading, Thing, Truth, choices, names
+from .model import Action, Claim, Finite, Reading, Thing, Truth, choices, names
 
 Verdict = Literal["proved", "refuted", "unknown"]
-Claim = Callable[..., Truth]
-WHEN = ("start", *(action.name for action in static.ACTIONS))
+When = str  # "start", the name of an action, "always", or "possible"
 MARKS = {"proved": "✓", "refuted": "✗", "unknown": "?"}
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Can `claim` be false: at the start, after an action, or although the invariant holds?
-
-    Or, of what should be possible: can it happen where the invariant holds?
-    """
-
-    when: str  # "start", the name of an action, "always", or "possible"
-    claim: Claim
-    formula: Callable[[Reading], Truth]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """A question and its answer; `example`, in words, is what refutes it, or makes it possible."""
 
-    when: str
+    when: When
     claim: str
     verdict: Verdict
     seconds: float
     example: tuple[str, ...] = ()
 
 
-def questions() -> Iterator[Question]:
+def questions() -> Iterator[tuple[When, Claim]]:
     """Initiation, consecution of each invariant by each action, safety; and that all can happen."""
-    for claim in static.INVARIANTS:
-        yield Question("start", claim, partial(at_start, claim))
-    for action in static.ACTIONS:
-        for claim in static.INVARIANTS:
-            yield Question(action.name, claim, partial(in_step, action, claim))
-    for goal in static.SAFETY:
-        yield Question("always", goal, partial(in_state, goal))
-    for event in (*(action.guard for action in static.ACTIONS), static.decision):
-        yield Question("possible", event, partial(can_happen, event))
+    for when in ("start", *(action.name for action in static.ACTIONS)):
+        yield from ((when, claim) for claim in static.INVARIANTS)
+    yield from (("always", goal) for goal in static.SAFETY)
+    yield from (("possible", action.guard) for action in static.ACTIONS)
+    yield "possible", static.decision
 
 
-def always(w: Reading, claim: Claim) -> Truth:
+def formula(when: When, claim: Claim, w: Reading) -> Truth:
+    """What only a counterexample makes true; if it should be possible, what only an example does."""
+    if when == "start":  # nothing has happened, and the claim is false
+        nothing = w.no(w.same(w.none, w.none))
+        return w.no(always(claim, replace(w, holds=lambda *_: nothing)))
+    known = reduce(and_, [always(it, w) for it in static.INVARIANTS])
+    known = static.order(w) & static.quorums(w) & known
+    if when == "always":  # the invariant holds, and what it is for does not
+        return known & w.no(always(claim, w))
+    if when == "possible":  # the invariant holds, and this may happen
+        return known & w.some(partial(claim, w), names(claim))
+    action = named(when)
+    return known & w.some(partial(breaks, action, claim, w), action.letters)
+
+
+def always(claim: Claim, w: Reading) -> Truth:
     """The claim about all things."""
     return w.every(partial(claim, w), names(claim))
 
 
-def assumed(w: Reading) -> Truth:
-    """The axioms, and the invariant."""
-    claims = [always(w, claim) for claim in static.INVARIANTS]
-    return reduce(and_, claims, static.order(w) & static.quorums(w))
-
-
-def at_start(claim: Claim, w: Reading) -> Truth:
-    """Before anything has happened, the claim is false."""
-    nothing = w.no(w.same(w.none, w.none))
-    return w.no(always(replace(w, holds=lambda *_: nothing), claim))
-
-
-def in_step(action: Action, claim: Claim, w: Reading) -> Truth:
-    """The invariant holds; the action may happen, and after it the claim is false."""
-    return assumed(w) & w.some(partial(breaks, action, claim, w), action.letters)
+def named(name: str) -> Action:
+    """The action of this name."""
+    return next(action for action in static.ACTIONS if action.name == name)
 
 
 def breaks(action: Action, claim: Claim, w: Reading, *things: Thing) -> Truth:
     """The action may happen, and after it the claim is false."""
-    return action.guard(w, *things) & w.no(always(action.after(w, *things), claim))
-
-
-def in_state(goal: Claim, w: Reading) -> Truth:
-    """The invariant holds, and what it is for does not."""
-    return assumed(w) & w.no(always(w, goal))
-
-
-def can_happen(event: Claim, w: Reading) -> Truth:
-    """The invariant holds, and the event may happen."""
-    return assumed(w) & w.some(partial(event, w), names(event))
+    return action.guard(w, *things) & w.no(always(claim, action.after(w, *things)))
 
 
 def verdict(checks: Iterable[Check]) -> Verdict:
@@ -104,12 +76,14 @@ def table(checks: Iterable[Check], times: bool = True) -> str:
     cells: dict[str, dict[str, str]] = {}
     for it in checks:
         time = f"{1000 * it.seconds:.0f} " if times else ""
-        cells.setdefault(it.when, {})[it.claim] = time + MARKS[it.verdict]
-    lines = [" " * 12 + "".join(f"{when:>9}" for when in WHEN)]
-    for claim in cells["start"]:
-        lines.append(f"{claim:<12}" + "".join(f"{cells[when][claim]:>9}" for when in WHEN))
+        cells.setdefault(it.claim, {})[it.when] = time + MARKS[it.verdict]
+    columns = list(next(iter(cells.values())))
+    lines = [" " * 12 + "".join(f"{when:>9}" for when in columns)]
+    for claim in (claim for claim, its in cells.items() if "start" in its):
+        lines.append(f"{claim:<12}" + "".join(f"{cells[claim][it]:>9}" for it in columns))
     for when, title in (("always", "so, always"), ("possible", "possible")):
-        lines.append(f"{title}: " + ", ".join(f"{it} {cells[when][it]}" for it in cells[when]))
+        its = (f"{claim} {them[when]}" for claim, them in cells.items() if when in them)
+        lines.append(f"{title}: {', '.join(its)}")
     unit = "; milliseconds" if times else ""
     lines.append(", ".join(f"{mark} {it}" for it, mark in MARKS.items()) + unit)
     return "\n".join(lines)
@@ -118,16 +92,14 @@ def table(checks: Iterable[Check], times: bool = True) -> str:
 def report(checks: list[Check], times: bool = True) -> str:
     """The table, every refutation in words, and the verdict."""
     lines = [table(checks, times)]
-    for it in checks:
-        if it.verdict == "refuted":
-            title = f"{it.claim}, {it.when}: refuted"
-            lines += ["", title, *(f"  {line}" for line in it.example or ["no small example"])]
+    for it in (it for it in checks if it.verdict == "refuted"):
+        lines.append(f"\n{it.claim}, {it.when}: refuted")
+        lines += (f"  {line}" for line in it.example)
     result = verdict(checks)
-    count = sum(it.verdict == result for it in checks)
     scope = ", for any number of acceptors, ballots and values" if result == "proved" else ""
-    lines += ["", f"{result}{scope}: {count} of {len(checks)} checks"]
-    if times:
-        lines[-1] += f", in {sum(it.seconds for it in checks):.1f} s"
+    count = sum(it.verdict == result for it in checks)
+    time = f", in {sum(it.seconds for it in checks):.1f} s" if times else ""
+    lines.append(f"\n{result}{scope}: {count} of {len(checks)} checks{time}")
     if result == "unknown":
         lines.append("Unknown is no proof. More time may help: --timeout")
     return "\n".join(lines)
@@ -135,16 +107,13 @@ def report(checks: list[Check], times: bool = True) -> str:
 
 def as_json(checks: list[Check]) -> str:
     """All of it, for programs."""
-    failed = {
-        which: [f"{it.when}: {it.claim}" for it in checks if it.verdict == which]
-        for which in ("refuted", "unknown")
-    }
-    seconds = sum(it.seconds for it in checks)
-    whole = {"verdict": verdict(checks), "seconds": seconds, **failed}
-    return json.dumps(whole | {"checks": [asdict(it) for it in checks]}, ensure_ascii=False)
+    whole = {"verdict": verdict(checks), "seconds": sum(it.seconds for it in checks)}
+    return json.dumps({**whole, "checks": [asdict(it) for it in checks]}, ensure_ascii=False)
 
 
-def tell(question: Question, w: Finite, facts: Iterable[tuple[Thing, ...]]) -> tuple[str, ...]:
+def tell(
+    when: When, claim: Claim, w: Finite, facts: Iterable[tuple[Thing, ...]]
+) -> tuple[str, ...]:
     """An example in words: what is true, what happens then, what is false after it."""
     lines = [
         f"enough to {does}: {' and '.join(sorted(quorum))}"
@@ -152,13 +121,11 @@ def tell(question: Question, w: Finite, facts: Iterable[tuple[Thing, ...]]) -> t
         for quorum in w.domain[kind]
     ]
     lines += [static.say(*fact) for fact in facts if fact[:3:2] != ("left", w.none)]
-    for action in static.ACTIONS:
-        if action.name == question.when:
-            wrong = partial(breaks, action, question.claim, w)
-            things = next(it for it in choices(w.domain, action.letters) if wrong(*it))
-            named = dict(zip(action.letters, things, strict=True))
-            adds = {name: it for name, it in action.adds.items() if "<" not in it}
-            said = [static.say(name, *(named[x] for x in it)) for name, it in adds.items()]
-            lines.append(f"then {action.name}: {' and '.join(said)}")
-            lines.append(f"now false: {question.claim.__doc__}")
-    return tuple(lines)
+    if when not in ("start", "always", "possible"):
+        action = named(when)
+        wrong = (it for it in choices(w.domain, action.letters) if breaks(action, claim, w, *it))
+        given = dict(zip(action.letters, next(wrong), strict=True))
+        adds = [(name, it) for name, it in action.adds.items() if name != "left"]
+        said = [static.say(name, *(given[letter] for letter in it)) for name, it in adds]
+        lines.append(f"then {when}: {' and '.join(said)}")
+    return (*lines, *(() if when == "possible" else (f"now false: {claim.__doc__}",)))

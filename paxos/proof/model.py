@@ -1,21 +1,21 @@
 """What the words of a model mean: one text, several readings.
 
 A model (see `static`) is a set of functions of a `Reading` w: `w.voted(a, b, v) & ...`. In a
-`Finite` world the words mean Python's own `all` and membership of sets. The solver has a reading in
-which they make formulas about any number of things. So what is proved, and what the running code is
-compared with, is the same text.
+`Finite` world the words mean Python's own `all` and membership of sets. The solver has readings in
+which they make formulas. So what is proved, and what the running code is compared with, is the same
+text.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from itertools import product
-from operator import and_
 from typing import Any
 
 Thing = Any  # an acceptor, a ballot, a value, a quorum; or a variable for one
 Truth = Any  # a bool, or a formula
+Claim = Callable[..., Truth]  # of a Reading and of things
 Domain = Mapping[str, Iterable[Thing]]  # of each sort, what there is
 
 # A name says what it ranges over, as in a mathematical text.
@@ -23,7 +23,7 @@ SORTS = {"a": "acceptor", "p": "promisers", "q": "voters"}
 SORTS |= dict.fromkeys("bcd", "ballot") | dict.fromkeys("uv", "value")
 
 
-def names(claim: Callable[..., Truth]) -> str:
+def names(claim: Claim) -> str:
     """What a function is about: its parameters but w, one letter each."""
     code = claim.__code__
     return "".join(code.co_varnames[: code.co_argcount]).removeprefix("w")
@@ -46,28 +46,19 @@ class Reading:
     def __getattr__(self, relation: str) -> Callable[..., Truth]:
         return partial(self.holds, relation)
 
-    def every(self, claim: Callable[..., Truth], letters: str = "") -> Truth:
-        """Is the claim true of all things that its parameters range over?"""
+    def every(self, claim: Claim, letters: str = "") -> Truth:
+        """Is the claim true of all things that its parameters, or these letters, range over?"""
         raise NotImplementedError
 
-    def some(self, claim: Callable[..., Truth], letters: str = "") -> Truth:
+    def some(self, claim: Claim, letters: str = "") -> Truth:
         letters = letters or names(claim)
         return self.no(self.every(lambda *things: self.no(claim(*things)), letters))
 
-    def all_of(self, quorum: Thing, claim: Callable[[Thing], Truth]) -> Truth:
+    def all_of(self, quorum: Thing, claim: Claim) -> Truth:
         return self.every(lambda a: self.implies(self.member(a, quorum), claim(a)))
 
-    def one_of(self, quorum: Thing, claim: Callable[[Thing], Truth]) -> Truth:
+    def one_of(self, quorum: Thing, claim: Claim) -> Truth:
         return self.no(self.all_of(quorum, lambda a: self.no(claim(a))))
-
-    def no(self, x: Truth) -> Truth:
-        return not x
-
-    def same(self, x: Thing, y: Thing) -> Truth:
-        return x == y
-
-    def below(self, b: Thing, c: Thing) -> Truth:
-        return b < c
 
     def implies(self, x: Truth, y: Truth) -> Truth:
         return self.no(x) | y
@@ -77,29 +68,38 @@ class Reading:
         return x | self.no(x) if mistake == self.mistake else x
 
 
-@dataclass(frozen=True)
 class Finite(Reading):
     """A world in which everything can be counted through. Quorums are sets of acceptors."""
 
-    def every(self, claim: Callable[..., Truth], letters: str = "") -> Truth:
-        return all(claim(*things) for things in choices(self.domain, letters or names(claim)))
+    all_true = staticmethod(all)
+    known = staticmethod(bool)
+    no = staticmethod(operator.not_)
 
-    def all_of(self, quorum: Thing, claim: Callable[[Thing], Truth]) -> Truth:
-        return all(claim(a) for a in quorum)
+    def every(self, claim: Claim, letters: str = "") -> Truth:
+        return self.all_true(claim(*it) for it in choices(self.domain, letters or names(claim)))
+
+    def all_of(self, quorum: Thing, claim: Claim) -> Truth:
+        return self.all_true(map(claim, quorum))
 
     def member(self, a: Thing, quorum: Thing) -> Truth:
-        return a in quorum
+        return self.known(a in quorum)
+
+    def same(self, x: Thing, y: Thing) -> Truth:
+        return self.known(x == y)
+
+    def below(self, b: Thing, c: Thing) -> Truth:
+        return self.known(b < c)
 
 
 @dataclass(frozen=True)
 class Action:
     """A move: when it may happen, and what it adds to the relations.
 
-    `adds` names what is added in each relation; `a<b` means: for every ballot below b.
+    `adds` gives for each relation the names of what is added; `<b` means every ballot below b.
     """
 
-    guard: Callable[..., Truth]
-    adds: Mapping[str, str]
+    guard: Claim
+    adds: Mapping[str, Sequence[str]]
 
     @property
     def name(self) -> str:
@@ -113,18 +113,13 @@ class Action:
         """The world after this move."""
         given = dict(zip(self.letters, things, strict=True))
 
-        def holds(relation: str, *xs: Thing) -> Truth:
+        def new(x: Thing, it: str) -> Truth:
+            return w.below(x, given["b"]) if it == "<b" else w.same(x, given[it])
+
+        def holds(relation: str, *fact: Thing) -> Truth:
+            before = w.holds(relation, *fact)
             if relation not in self.adds:
-                return w.holds(relation, *xs)
-            new = [
-                w.below(x, given[it[1]]) if it[0] == "<" else w.same(x, given[it])
-                for x, it in zip(xs, pattern(self.adds[relation]), strict=True)
-            ]
-            return w.holds(relation, *xs) | reduce(and_, new)
+                return before
+            return before | reduce(operator.and_, map(new, fact, self.adds[relation]))
 
         return replace(w, holds=holds)
-
-
-def pattern(added: str) -> list[str]:
-    """`a<b` as ["a", "<b"]."""
-    return re.findall("<?[a-z]", added)

@@ -5,117 +5,89 @@ Either nothing changed, or some action's guard holds before and its effect leads
 there after. Guard and effect are the same text that the solver reads.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import combinations, product
 
-from ..protocol.ballot import NO_BALLOT, Ballot
-from ..protocol.messages import Accept, Promise, Value
+from ..protocol.ballot import NO_BALLOT
 from ..protocol.quorum import Flexible
 from . import static
-from .model import SORTS, Action, Domain, Finite, Thing, pattern
+from .model import SORTS, Action, Domain, Finite, Thing
 
-Facts = Mapping[str, frozenset[tuple[Thing, ...]]]  # by relation
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """All that was ever sent, saved or decided, and what the acceptors hold."""
-
-    held: frozenset[tuple[str, Ballot]]  # (acceptor, its highest promise), each acceptor once
-    asked: frozenset[tuple[Ballot, Value]] = frozenset()  # (prepared, its proposer's wish)
-    promises: frozenset[tuple[str, Promise]] = frozenset()  # (acceptor, what it sent)
-    proposed: frozenset[Accept] = frozenset()  # sent
-    votes: frozenset[tuple[str, Accept]] = frozenset()  # (acceptor, what it saved)
-    told: frozenset[tuple[str, Accept]] = frozenset()  # (acceptor, the vote that it told of)
-    decided: frozenset[Accept] = frozenset()  # what a user was told
+# Of each relation, all that holds. Of `left` only each acceptor's highest promise: it has left
+# every ballot below. And `told`, which no action adds to: votes that were told and not saved.
+Things = tuple[Thing, ...]
+Facts = Mapping[str, frozenset[Things]]
 
 
-def recognise(before: Seen, after: Seen, quorums: Flexible) -> str | None:
+def nothing(acceptors: Iterable[str]) -> Facts:
+    """Where induction starts: nothing was said, and nobody has left a ballot."""
+    held = frozenset((name, NO_BALLOT) for name in acceptors)
+    return {**dict.fromkeys((*static.RELATIONS, "told"), frozenset()), "left": held}
+
+
+def recognise(before: Facts, after: Facts, quorums: Flexible) -> str | None:
     """The name of the action that leads from before to after, or "stutter"; None if none does.
 
-    None, too, where a vote was told and not saved, for the model's learner reads votes; and for
-    quorums that are not what the model takes for granted.
+    None, too, where ballots or quorums are not what the model takes for granted.
     """
     if before == after:
         return "stutter"
-    if not after.told <= after.votes:
-        return None
-    enough = families(quorums, frozenset(who for who, _ in after.held))
-    domain = {**there(facts(before), facts(after)), **enough}
-    old, new = (left(facts(seen), domain) for seen in (before, after))
-    if old == new:
-        return "stutter"
+    found = there(before, after)
+    domain = {**found, **enough(quorums, frozenset(found["acceptor"]))}
+    old, new = (spelt_out(facts, domain) for facts in (before, after))
     w = Finite(lambda name, *fact: fact in old[name], NO_BALLOT, domain=domain)
-    for action in static.ACTIONS:
-        if any(action.guard(w, *things) for things in leading(action, old, new, domain)):
-            return action.name
+    for action in static.ACTIONS if min(found["ballot"]) == NO_BALLOT else ():
+        for things in candidates(action, old, new, domain):
+            adds = effect(action, domain, things)
+            exact = all(old[name] | adds[name] == new[name] for name in adds)
+            if exact and action.guard(w, *things):
+                return action.name
     return None
 
 
-@lru_cache
-def families(quorums: Flexible, acceptors: frozenset[str]) -> Domain:
-    """The smallest quorums of both phases; none at all if two of them can miss each other."""
-    sizes = {"promisers": quorums.phase1, "voters": quorums.phase2}
-    found = {sort: [*map(frozenset, combinations(acceptors, sizes[sort]))] for sort in sizes}
-    good = static.quorums(Finite(lambda *_: False, NO_BALLOT, domain=found))
-    return found if good else dict.fromkeys(sizes, ())
-
-
-@lru_cache
-def facts(seen: Seen) -> Facts:
-    """What was seen, as relations; but of `left`, only the ballot below which all are left."""
-    none = Accept(NO_BALLOT, None)
-    reports = [(who, it.ballot, it.vote or none) for who, it in seen.promises]
-    return {
-        "asked": frozenset((ballot,) for ballot, _ in seen.asked),
-        "wished": frozenset((wish,) for _, wish in seen.asked),
-        "promised": frozenset((who, b, vote.ballot, vote.value) for who, b, vote in reports),
-        "left": seen.held,
-        "proposed": frozenset((it.ballot, it.value) for it in seen.proposed),
-        "voted": frozenset((who, it.ballot, it.value) for who, it in seen.votes),
-        "decided": frozenset((it.ballot, it.value) for it in seen.decided),
-    }
-
-
-def there(old: Facts, new: Facts) -> dict[str, set[Thing]]:
+def there(before: Facts, after: Facts) -> dict[str, set[Thing]]:
     """All the acceptors, ballots and values that the facts are about."""
     found: dict[str, set[Thing]] = {"acceptor": set(), "ballot": {NO_BALLOT}, "value": set()}
     for name, (letters, _) in static.RELATIONS.items():
-        for fact in old[name] | new[name]:
+        for fact in before[name] | after[name]:
             for letter, thing in zip(letters, fact, strict=True):
                 found[SORTS[letter]].add(thing)
     return found
 
 
-def left(known: Facts, domain: Domain) -> Facts:
+@lru_cache
+def enough(quorums: Flexible, acceptors: frozenset[Thing]) -> Domain:
+    """The smallest quorums of both phases; none at all where the axiom is not true of them."""
+    sizes = {"promisers": quorums.phase1, "voters": quorums.phase2}
+    them = {sort: [*map(frozenset, combinations(acceptors, sizes[sort]))] for sort in sizes}
+    meet = static.quorums(Finite(lambda *_: False, NO_BALLOT, domain=them))
+    return them if meet else dict.fromkeys(sizes, ())
+
+
+def spelt_out(facts: Facts, domain: Domain) -> Facts:
     """The facts, with `left` told of each ballot there is."""
-    every = product(known["left"], domain["ballot"])
-    return {**known, "left": frozenset((who, c) for (who, b), c in every if c < b)}
+    every = product(facts["left"], domain["ballot"])
+    return {**facts, "left": frozenset((who, b) for (who, top), b in every if b < top)}
 
 
-def leading(action: Action, old: Facts, new: Facts, domain: Domain) -> Iterator[tuple[Thing, ...]]:
-    """All that the action may be about if its effect leads exactly from old to new."""
+def candidates(action: Action, old: Facts, new: Facts, domain: Domain) -> Iterable[Things]:
+    """All that the action may be about, judged by the facts that are new."""
     given = {letter: domain[SORTS[letter]] for letter in action.letters}
     for name in old:
         more = new[name] - old[name]
         if not old[name] <= new[name] or (more and name not in action.adds):
-            return
-        if more and "<" not in action.adds[name]:
+            return ()
+        if more and name != "left":
             given |= dict(zip(action.adds[name], zip(*more, strict=True), strict=True))
-    for things in product(*given.values()):
-        named = dict(zip(given, things, strict=True))
-        if all(
-            old[name] | added(it, named, domain) == new[name] for name, it in action.adds.items()
-        ):
-            yield things
+    return product(*given.values())
 
 
-def added(how: str, named: Mapping[str, Thing], domain: Domain) -> set[tuple[Thing, ...]]:
-    """What an effect adds: `abv` one fact, `a<b` one for each ballot below b."""
-    columns = [
-        [c for c in domain["ballot"] if c < named[it[1]]] if it[0] == "<" else [named[it]]
-        for it in pattern(how)
-    ]
-    return set(product(*columns))
+def effect(action: Action, domain: Domain, things: Things) -> Facts:
+    """What the action adds: one fact; for `<b` one for each ballot below b."""
+    ways = {letter: [thing] for letter, thing in zip(action.letters, things, strict=True)}
+    ways["<b"] = [c for c in domain["ballot"] if c < ways["b"][0]]
+    return {
+        name: frozenset(product(*(ways[letter] for letter in it)))
+        for name, it in action.adds.items()
+    }

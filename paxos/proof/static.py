@@ -95,10 +95,10 @@ def decide(w: Reading, b: Thing, v: Thing, q: Thing) -> Truth:
 
 ACTIONS = (  # `<b`: for every ballot below b
     Action(prepare, {"asked": "b", "wished": "v"}),
-    Action(leave, {"left": "a<b"}),
-    Action(promise, {"promised": "abcv", "left": "a<b"}),
+    Action(leave, {"left": ("a", "<b")}),
+    Action(promise, {"promised": "abcv", "left": ("a", "<b")}),
     Action(propose, {"proposed": "bv"}),
-    Action(vote, {"voted": "abv", "left": "a<b"}),
+    Action(vote, {"voted": "abv", "left": ("a", "<b")}),
     Action(decide, {"decided": "bv"}),
 )
 
