@@ -11,7 +11,7 @@ import z3
 from test_cli import call
 
 from paxos.proof import checks, solver, static
-from paxos.proof.model import SORTS
+from paxos.proof.model import SORTS, Finite
 
 ACTIONS = [action.name for action in static.ACTIONS]
 COUNT = 65  # 8 invariants, at the start and after 6 actions; 2 goals; 7 things that are possible
@@ -59,6 +59,28 @@ def test_an_action_that_can_never_happen_is_noticed(monkeypatch):
     monkeypatch.setattr(static, "ACTIONS", (*static.ACTIONS[:4], never, static.ACTIONS[5]))
     found = [check for check in solver.prove() if check.verdict != "proved"]
     assert [(check.when, check.claim) for check in found] == [("possible", "vote")]
+
+
+@pytest.mark.parametrize(
+    ("goal", "facts"),
+    [
+        (static.agreement, [("decided", 1, "Ann"), ("decided", 2, "Ben")]),
+        (static.agreement, [("decided", 1, "Ann"), ("decided", 1, "Ben")]),
+        (static.validity, [("decided", 1, "Ann"), ("wished", "Ben")]),
+        (static.told_truth, [("decided", 1, "Ann"), ("voted", "n1", 1, "Ann")]),
+        (
+            static.told_truth,
+            [("decided", 1, "Ann"), ("voted", "n1", 1, "Ann"), ("voted", "n2", 2, "Ann")],
+        ),
+    ],
+)
+def test_a_goal_is_false_where_a_promise_of_consensus_is_broken(goal, facts):
+    """A goal that is always true would be proved, and worthless."""
+    domain = solver.few(2, [], [frozenset({"n1", "n2"})])
+    assert not checks.always(goal, Finite(lambda *fact: fact in facts, 0, domain=domain))
+    right = [("decided", 1, "Ann"), ("wished", "Ann")]
+    right += [("voted", who, 1, "Ann") for who in ("n1", "n2")]
+    assert checks.always(goal, Finite(lambda *fact: fact in right, 0, domain=domain))
 
 
 # What dies of a mistake.
@@ -194,19 +216,38 @@ def test_every_word_of_the_model_is_known():
     found = set()
     for when, claim in checks.questions():
         found |= words(checks.formula(when, claim, w))
-    assert found == {(name, *its) for name, its in sorts.items()}
+    ranges = dict.fromkeys(sorts, "Bool") | {"none": "ballot"}
+    assert found == {(name, *its, ranges[name]) for name, its in sorts.items()}
 
 
 def words(formula):
-    """Every relation and constant in a formula, with the sorts that it is about."""
+    """Every relation and constant in a formula, with the sorts that it is about, and its own."""
     found, queue = set(), [formula]
     while queue:
         it = queue.pop()
         queue += [it.body()] if z3.is_quantifier(it) else it.children()
         if z3.is_app(it) and it.decl().kind() == z3.Z3_OP_UNINTERPRETED:
             its = [str(it.decl().domain(i)) for i in range(it.decl().arity())]
-            found.add((it.decl().name(), *its))
+            found.add((it.decl().name(), *its, str(it.sort())))
     return found
+
+
+def test_the_solver_must_answer_all_but_what_is_about_propose():
+    """There no sort leads back to itself ("Paxos Made EPR"); so the page says."""
+    w = solver.AnyNumber(solver.relation, z3.Const("none", z3.DeclareSort("ballot")))
+    loose = set()
+    for when, claim in checks.questions():
+        goal = z3.Goal()
+        goal.add(checks.formula(when, claim, w))
+        found = [words(one) for one in z3.Tactic("nnf")(goal)[0]]  # with Skolem functions
+        leads = {
+            (sort, to) for its in found for _, *sorts, to in its if to != "Bool" for sort in sorts
+        }
+        while more := {(a, d) for a, b in leads for c, d in leads if b == c} - leads:
+            leads |= more
+        if any(a == b for a, b in leads):
+            loose.add(claim.__name__ if when == "possible" else when)
+    assert loose == {"propose"}
 
 
 def test_an_example_that_python_does_not_confirm_is_none(monkeypatch):

@@ -7,7 +7,7 @@ ever said and done, and `recognise` compares before and after.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..proof.seen import Facts, nothing, recognise
+from ..proof.seen import Seen, nothing, recognise
 from ..protocol.acceptor import Acceptor
 from ..protocol.ballot import NO_BALLOT
 from ..protocol.messages import Accept, Accepted, Decide, Prepare, Promise, Propose, Save
@@ -44,7 +44,7 @@ def explored(graph: Graph, quorums: Flexible) -> Iterator[tuple[tuple[Move, ...]
         yield moves, recognise(old, {**new, **said}, quorums)
 
 
-def look(seen: Facts, record: Record) -> Facts:
+def look(seen: Seen, record: Record) -> Seen:
     """What has been seen after this record."""
     match record:
         case Open(node=name, state=Acceptor(promised)) | Step(node=name, state=Acceptor(promised)):
@@ -59,11 +59,11 @@ def look(seen: Facts, record: Record) -> Facts:
     return noted(seen, record.node, [*done, record.event] if asks else done)
 
 
-def survey(state: Mapping[str, Column]) -> Facts:
+def survey(state: Mapping[str, Column]) -> Seen:
     """What has been seen by the time of this state of a small world."""
     lives = {name: column.state.state for name, column in state.items()}
     held = {(name, it.promised) for name, it in lives.items() if isinstance(it, Acceptor)}
-    seen: Facts = {**nothing(()), "left": frozenset(held)}
+    seen: Seen = {**nothing(()), "left": frozenset(held)}
     for name, column in state.items():
         cast = [Save(Acceptor(it.ballot, it)) for it in column.said if isinstance(it, Accept)]
         other = [it for it in column.said if not isinstance(it, Accept)]
@@ -71,7 +71,7 @@ def survey(state: Mapping[str, Column]) -> Facts:
     return seen
 
 
-def noted(seen: Facts, name: str, things: Iterable[Any]) -> Facts:
+def noted(seen: Seen, name: str, things: Iterable[Any]) -> Seen:
     """What has been seen, and these messages and other effects of this node.
 
     To tell of a vote is nothing new, unless it is not saved.

@@ -14,19 +14,20 @@ from ..protocol.quorum import Flexible
 from . import static
 from .model import SORTS, Action, Domain, Finite, Thing
 
-# Of each relation, all that holds. Of `left` only each acceptor's highest promise: it has left
-# every ballot below. And `told`, which no action adds to: votes that were told and not saved.
 Things = tuple[Thing, ...]
-Facts = Mapping[str, frozenset[Things]]
+#: What an eye that sees everything has noted: of each relation, all that holds. Of `left` only each
+#: acceptor's highest promise: it has left every ballot below. And `told`, which no action adds to:
+#: votes that were told and not saved.
+Seen = Mapping[str, frozenset[Things]]
 
 
-def nothing(acceptors: Iterable[str]) -> Facts:
+def nothing(acceptors: Iterable[str]) -> Seen:
     """Where induction starts: nothing was said, and nobody has left a ballot."""
     held = frozenset((name, NO_BALLOT) for name in acceptors)
     return {**dict.fromkeys((*static.RELATIONS, "told"), frozenset()), "left": held}
 
 
-def recognise(before: Facts, after: Facts, quorums: Flexible) -> str | None:
+def recognise(before: Seen, after: Seen, quorums: Flexible) -> str | None:
     """The name of the action that leads from before to after, or "stutter"; None if none does.
 
     None, too, where ballots or quorums are not what the model takes for granted.
@@ -46,7 +47,7 @@ def recognise(before: Facts, after: Facts, quorums: Flexible) -> str | None:
     return None
 
 
-def there(before: Facts, after: Facts) -> dict[str, set[Thing]]:
+def there(before: Seen, after: Seen) -> dict[str, set[Thing]]:
     """All the acceptors, ballots and values that the facts are about."""
     found: dict[str, set[Thing]] = {"acceptor": set(), "ballot": {NO_BALLOT}, "value": set()}
     for name, (letters, _) in static.RELATIONS.items():
@@ -65,13 +66,13 @@ def enough(quorums: Flexible, acceptors: frozenset[Thing]) -> Domain:
     return them if meet else dict.fromkeys(sizes, ())
 
 
-def spelt_out(facts: Facts, domain: Domain) -> Facts:
+def spelt_out(facts: Seen, domain: Domain) -> Seen:
     """The facts, with `left` told of each ballot there is."""
     every = product(facts["left"], domain["ballot"])
     return {**facts, "left": frozenset((who, b) for (who, top), b in every if b < top)}
 
 
-def candidates(action: Action, old: Facts, new: Facts, domain: Domain) -> Iterable[Things]:
+def candidates(action: Action, old: Seen, new: Seen, domain: Domain) -> Iterable[Things]:
     """All that the action may be about, judged by the facts that are new."""
     given = {letter: domain[SORTS[letter]] for letter in action.letters}
     for name in old:
@@ -83,7 +84,7 @@ def candidates(action: Action, old: Facts, new: Facts, domain: Domain) -> Iterab
     return product(*given.values())
 
 
-def effect(action: Action, domain: Domain, things: Things) -> Facts:
+def effect(action: Action, domain: Domain, things: Things) -> Seen:
     """What the action adds: one fact; for `<b` one for each ballot below b."""
     ways = {letter: [thing] for letter, thing in zip(action.letters, things, strict=True)}
     ways["<b"] = [c for c in domain["ballot"] if c < ways["b"][0]]

@@ -1,6 +1,6 @@
 """Static Paxos for any number of acceptors, ballots, values and quorums: moves and invariant.
 
-In the relational form of "Paxos Made EPR" (Padon and others 2017, section 4), in an encoding of our
+In the relational form of "Paxos Made EPR" (Padon and others 2017), in an encoding of our
 own. What was ever said or done is a relation, and nothing is ever taken back. Names say what they
 range over: `a` acceptors; `b`, `c`, `d` ballots; `u`, `v` values; `p` quorums of phase 1, `q` of
 phase 2.
