@@ -133,6 +133,21 @@ def test_no_time_gives_no_verdict():
     assert {check.verdict for check in found} == {"unknown"}
 
 
+@pytest.mark.parametrize("said", [z3.unknown, z3.sat], ids=str)
+def test_nothing_is_proved_unless_the_solver_finds_that_there_is_no_counterexample(
+    said, monkeypatch
+):
+    monkeypatch.setattr(z3.Solver, "check", lambda *_: said)
+    monkeypatch.setattr(solver, "example", lambda *_: ())
+    for when, claim in checks.questions():
+        assert solver.answer(when, claim) == ("unknown", ())
+
+
+def test_a_solver_that_gives_up_gives_no_example(monkeypatch):
+    monkeypatch.setattr(z3.Solver, "check", lambda *_: z3.unknown)
+    assert solver.answer("possible", static.decision) == ("unknown", ())
+
+
 @pytest.mark.parametrize(
     ("answers", "verdict"),
     [
