@@ -5,6 +5,7 @@ import importlib.util
 import json
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 from . import mutations
 from .drivers.checker import LIMIT, Verdict, check
 from .drivers.lamport import lamport_world
-from .drivers.worlds import Size, bad_run, static_world
+from .drivers.worlds import INVARIANTS, KEPT, Size, bad_run, static_world
 from .figures import telling
 from .trace import dumps
 
 EXIT = {"safe": 0, "violated": 1, "bounded": 3}
 VOTING = Path(__file__).parent.parent / "tests" / "oracles" / "voting.py"
+PARTS = ("protocol.acceptor:step", "protocol.proposer:binding_value")  # of Lamport's model
 EVERY = 10.0  # seconds between two lines of progress where there is no terminal
 
 
@@ -73,7 +75,9 @@ def add_lamport(lamport: argparse.ArgumentParser) -> None:
     flag = lamport.add_argument
     for what, number in (("acceptors", 3), ("values", 2), ("ballots", 2)):
         flag(f"--{what}", type=int, default=number, metavar="N", help=f"default {number}")
-    about = "voting: the level above, without messages; an oracle of the tests"
+    about = (
+        "voting: the level above, without messages; an oracle of the tests, which knows no limit"
+    )
     flag("--level", choices=["paxos", "voting"], default="paxos", help=about)
     lamport.set_defaults(act=do_lamport)
 
@@ -94,7 +98,8 @@ def do_static(options: argparse.Namespace) -> int:
         except OSError as error:
             where = f"cannot write {options.counterexample}: {error.strerror}"
             raise ValueError(f"{where}. Name a file in a folder that you can write to") from None
-    show(options, verdict, "" if trace is None else telling.tell(trace))
+    looked_at = getattr(options, "only", None) or [*INVARIANTS, *KEPT["acceptor"], *KEPT["learner"]]
+    show(options, verdict, looked_at, "" if trace is None else telling.tell(trace))
     return EXIT[verdict.verdict]
 
 
@@ -102,6 +107,8 @@ def do_lamport(options: argparse.Namespace) -> int:
     """Check Lamport's model, or the level above it."""
     if options.level == "voting" and options.without is not None:
         raise ValueError("the level voting has no rule to break: leave out --level or --without")
+    if options.without is not None and mutations.named(options.without).rule not in PARTS:
+        raise ValueError(f"{options.without!r} is no rule of Lamport's model: check static instead")
     if options.without is not None:
         return broken("do_lamport", options)
     sizes = (options.acceptors, options.values, options.ballots)
@@ -111,7 +118,7 @@ def do_lamport(options: argparse.Namespace) -> int:
     else:
         verdict = search(options, world)
     story = "\n".join(f"  {move.node}: {move.event}" for move in verdict.run)
-    show(options, verdict, story + "\n" if story else "")
+    show(options, verdict, ["agreement"], story + "\n" if story else "")
     return EXIT[verdict.verdict]
 
 
@@ -144,8 +151,6 @@ def search(options: argparse.Namespace, world: Any, **how: Any) -> Verdict:
             sys.stderr.flush()
 
     only = getattr(options, "only", None)
-    if only and not any(only[0] in names(world, node) for node in world.nodes.values()):
-        raise ValueError(f"this world has nothing called {only[0]!r}: check static instead")
     try:
         return check(
             world,
@@ -158,11 +163,6 @@ def search(options: argparse.Namespace, world: Any, **how: Any) -> Verdict:
     finally:
         if live:
             print("\r\x1b[K", end="", file=sys.stderr)
-
-
-def names(world: Any, node: Any) -> set[str]:
-    """What is checked of a node and of its world."""
-    return {*world.always, *world.sometimes, *node.kept}
 
 
 def voting(acceptors: int, values: int, ballots: int, symmetry: bool) -> Verdict:
@@ -182,14 +182,16 @@ def voting(acceptors: int, values: int, ballots: int, symmetry: bool) -> Verdict
     return Verdict("safe", *counts, levels=tuple(found["levels"]))
 
 
-def show(options: argparse.Namespace, verdict: Verdict, story: str) -> None:
+def show(
+    options: argparse.Namespace, verdict: Verdict, looked_at: Iterable[str], story: str
+) -> None:
     """Print a verdict."""
     if options.json:
         kept = asdict(verdict)
         del kept["run"], kept["queue"]
-        print(json.dumps(kept | {"seconds": round(verdict.seconds, 3), "steps": len(verdict.run)}))
+        print(json.dumps(kept | {"seconds": round(verdict.seconds, 3), "steps": verdict.length}))
         return
-    print(report(verdict))
+    print(report(verdict, looked_at))
     if story:
         print(f"\n{story}", end="")
         if hasattr(options, "counterexample") and not options.counterexample:
@@ -198,21 +200,22 @@ def show(options: argparse.Namespace, verdict: Verdict, story: str) -> None:
             )
 
 
-def report(verdict: Verdict) -> str:
+def report(verdict: Verdict, looked_at: Iterable[str]) -> str:
     """A verdict in words, one line each for what was found and how much was seen."""
-    match verdict:
-        case Verdict("safe"):
-            first = "safe: nothing bad is reachable, and every state was visited"
-        case Verdict("bounded"):
-            first = f"bounded: no violation in the first {verdict.classes:,} states, "
-            first += f"depth {verdict.depth}. The rest was not visited: raise --limit"
-        case Verdict("violated", invariant=name) if verdict.run:
-            first = f"violated: {name}, by a shortest run, of {len(verdict.run)} steps"
-        case _:
-            first = f"violated: {verdict.invariant}? No schedule leads there"
+    if verdict.verdict == "safe":
+        first = f"safe: no schedule breaks {', '.join(looked_at)}"
+    elif verdict.verdict == "bounded":
+        first = f"bounded: no violation in the first {verdict.classes:,} states, "
+        first += f"depth {verdict.depth}. The rest was not visited: raise --limit"
+    elif verdict.run:
+        first = f"violated: {verdict.invariant}, after {verdict.length} steps that have an "
+        first += "effect, and no run has fewer"
+    else:
+        first = f"violated: {verdict.invariant}? No schedule leads there"
     lines = [first]
     lines += [f"reached: {name}, at depth {depth}" for name, depth in verdict.reached.items()]
-    seen = f"{'' if verdict.exact else 'at least '}{verdict.states:,} distinct states"
+    least, most = ("", "") if verdict.exact else ("at least ", "at most ")
+    seen = f"{least}{verdict.states:,} distinct states"
     if verdict.classes != verdict.states:
         seen += f", {verdict.classes:,} of them different by more than names"
-    return "\n".join([*lines, f"{seen}; depth {verdict.depth}; {verdict.seconds:.2f} s"])
+    return "\n".join([*lines, f"{seen}; depth {most}{verdict.depth}; {verdict.seconds:.2f} s"])

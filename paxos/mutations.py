@@ -299,14 +299,14 @@ def difference(rule: str) -> str:
 
 def overview() -> str:
     """All mutations as a Markdown table, each a link to a target of its name on the same page."""
-    lines = ["| without the rule | what dies | steps | states visited | the world |"]
+    lines = ["| without the rule | what dies | steps | states found | the world |"]
     lines.append("|---|---|---:|---:|---|")
     for one in MUTATIONS:
         _, found = searched(one.name)
         sizes = [f"{one.world['rounds']} round{'s' * (one.world['rounds'] > 1)}"]
         sizes += [said for size, said in SIZES.items() if size in one.world]
         cells = [f"[{one.name}](#{one.name.replace(' ', '-')})", one.dies or "nothing"]
-        cells += [str(len(found.run) or "–"), f"{found.classes:,}", ", ".join(sizes)]
+        cells += [str(found.length or "–"), f"{found.classes:,}", ", ".join(sizes)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

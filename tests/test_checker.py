@@ -260,3 +260,105 @@ def test_progress_is_reported(monkeypatch):
     check(election(("v1", "v2", "v3")), progress=told.append)
     assert told
     assert all(one.verdict == "bounded" and one.classes > 0 for one in told)
+
+
+# Where a step without effect matters after all.
+
+
+def test_a_step_without_effect_may_break_a_rule_of_its_own():
+    def forgets(known, event):
+        return (not known, ["told"] if not known else [])
+
+    stays = {"it stays": lambda before, after: after or not before}
+    world = World({"a": Node(False, forgets, lambda state: ["go"], kept=stays)})
+    for shortcuts in (True, False):
+        found = check(world, shortcuts=shortcuts)
+        assert (found.invariant, len(found.run)) == ("it stays", 2)
+
+
+def test_a_rule_is_asked_of_each_step_and_not_of_several_at_once():
+    small = {"by one": lambda before, after: after - before <= 1}
+    count = Node(
+        0,
+        lambda n, event: (min(n + 1, 3), ["three"] if n == 2 else []),
+        lambda n: ["up"],
+        kept=small,
+    )
+    assert check(World({"a": count})).verdict == "safe"
+
+
+def test_a_step_that_changes_nothing_may_break_a_rule_too():
+    for effects in ([], ["x"]):
+        node = Node(
+            0,
+            lambda n, event, e=effects: (1, e),
+            lambda n: ["go"],
+            kept={"moves": lambda b, a: a != b},
+        )
+        found = check(World({"a": node}))
+        assert (found.invariant, len(found.run)) == ("moves", 2)
+
+
+def test_a_rule_that_nobody_asked_for_hides_no_other():
+    falls = {"it rises": lambda before, after: after > before, "two": lambda before, after: False}
+    node = Node(1, lambda n, event: (0, ["bad"]) if n else None, lambda n: ["go"], kept=falls)
+    never = {"no bad": lambda record: not record["a"]}
+    world = World({"a": node}, never, {"bad possible": lambda record: bool(record["a"])})
+    assert check(world, only=["no bad"]).invariant == "no bad"
+    assert check(world, only="two").invariant == "two"
+    assert check(world, only=["bad possible"]).verdict == "safe"
+
+
+def test_a_crash_may_come_after_a_receipt_without_effect():
+    def back(count, event):
+        return [(0, 0, ["lost work"])] if event is None and count == 2 else []
+
+    node = Node(0, lambda n, event: (min(n + 1, 2), []), lambda n: ["go"], back)
+    world = World({"a": node}, {"none": lambda record: not record["a"]}, crashes=1)
+    for shortcuts in (True, False):
+        found = check(world, shortcuts=shortcuts)
+        assert found.verdict == "violated"
+        assert found.run[-1] == Move("a", None, 0)
+        assert len(found.run) == 3
+
+
+def test_a_crash_may_come_in_the_middle_of_what_nobody_asked_for():
+    def back(count, event):
+        return [(1, 0, ["half"])] if event == ("", "go") else []
+
+    node = Node(
+        0, lambda n, event: (1, ["half", "whole"]) if not n else (n, []), lambda n: ["go"], back
+    )
+    world = World({"a": node}, {"all": lambda record: record["a"] != {"half"}}, crashes=1)
+    assert check(world).run == (Move("a", ("", "go"), 1),)
+
+
+def test_what_is_ignored_depends_on_who_says_it():
+    def picky(state, event):
+        return ("got", ["got"]) if event[0] == "b" else (state, [])
+
+    shout = Node(
+        "quiet", lambda s, e: ("done", [("a", "hi")]), lambda s: ["go"] if s == "quiet" else []
+    )
+    nodes = {"a": Node("waits", picky, forgets=True), "b": shout, "c": shout}
+    assert check(World(nodes, {"nothing": lambda record: not record["a"]})).verdict == "violated"
+
+
+def test_an_effect_makes_even_an_unchanged_receiver_heed():
+    def echo(state, event):
+        return state, ["heard"]
+
+    shout = Node(
+        "quiet", lambda s, e: ("done", [("a", "hi")]), lambda s: ["go"] if s == "quiet" else []
+    )
+    nodes = {"a": Node("waits", echo, forgets=True), "b": shout}
+    assert check(World(nodes, {"nothing": lambda record: not record["a"]})).verdict == "violated"
+
+
+def test_a_bad_run_is_told_even_where_names_are_remembered_and_the_limit_is_near():
+    names = ("v1", "v2", "v3")
+    world = election(names, alike=names)
+    world = World(world.nodes, {"none": lambda record: not any(record.values())}, alike=names)
+    found = check(world, limit=30)
+    assert found.verdict == "violated"
+    assert found.run

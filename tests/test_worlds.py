@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from paxos.drivers.checker import check
-from paxos.drivers.columns import rename
 from paxos.drivers.lamport import lamport_world
+from paxos.drivers.nodes import rename
 from paxos.drivers.replay import replay
 from paxos.drivers.worlds import INVARIANTS, Life, Size, bad_run, static_world
 from paxos.outcome import broken
@@ -61,6 +61,14 @@ def test_the_short_cuts_and_the_long_way_agree(world):
     assert short.verdict == long.verdict == "safe"
     assert short.reached.keys() == long.reached.keys()
     assert short.states < long.states
+
+
+def test_what_is_ignored_for_ever_is_not_missed():
+    for world in (Size(rounds=1), Size(1, 2, rounds=2), Size(1, 2, rounds=1, crashes=1)):
+        short, long = (check(static_world(replace(world, forgetful=one))) for one in (True, False))
+        assert short.verdict == long.verdict == "safe"
+        assert short.reached == long.reached
+        assert short.states < long.states
 
 
 def test_crashes_are_checked_too():

@@ -14,9 +14,11 @@ Three short cuts, each optional, and each compared with the long way in the test
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from math import factorial
+from typing import Any, Literal, NamedTuple
 
-from .columns import MASK, Column, Columns, Distinct, Event, Move, Node, Record, World
+from .columns import MASK, Columns, Distinct
+from .nodes import Column, Event, Move, Node, Record, World
 
 __all__ = ["Event", "Graph", "Move", "Node", "Record", "Verdict", "World", "check", "graph"]
 
@@ -30,7 +32,7 @@ class Verdict:
 
     `states` counts every distinct state; `classes` those visited, one for all that differ only by
     a renaming. Where nodes remember those alike by name, not all such are recognised as the same:
-    then `states` is a lower bound, and not `exact`. `depth` is counted as TLC does: the first state is at depth 1.
+    then `states` is a lower bound and `depth` an upper one, not `exact`. `depth` is counted as TLC does: the first state is at depth 1.
     """
 
     verdict: Literal["safe", "violated", "bounded"]
@@ -46,6 +48,11 @@ class Verdict:
     queue: int = 0  # states found and not yet visited
     exact: bool = True
 
+    @property
+    def length(self) -> int:
+        """Of `run`, in steps that have an effect: no bad run has fewer."""
+        return self.depth - 1 if self.run else 0
+
 
 def check(
     world: World,
@@ -57,14 +64,16 @@ def check(
     progress: Callable[[Verdict], None] = lambda _: None,
     census: bool = False,
 ) -> Verdict:
-    """Visit every state of a world, until an invariant breaks or `limit` states were visited.
+    """Visit every state of a world, until an invariant breaks or more than `limit` were found.
 
     `only` names the invariants that are looked at; with `census` the states at each depth are
     counted in which a `sometimes` holds. Raises ValueError for a world that cannot be.
     """
+    only = (only,) if isinstance(only, str) else only
     try:
         return Search(Columns(world, symmetry, shortcuts), only, limit, progress, census).run()
-    except Distinct:  # a rule was broken that made them alike: tell them apart
+    except Distinct:  # there is a bad run, but under these names it cannot be told: search without
+        limit *= factorial(len(world.alike)) * (len(world.renamings) + 1)
         return Search(Columns(world, False, shortcuts), only, limit, progress, census).run()
 
 
@@ -82,7 +91,7 @@ def graph(world: World, limit: int = 1000) -> Graph:
     columns = Columns(world, symmetry=False, shortcuts=True)
     depths, moves = {columns.first: 1}, list[tuple[int, tuple[Move, ...], int]]()
     for state in (queue := [columns.first]):
-        for by, new in columns.steps(state):
+        for by, new, _ in columns.steps(state):
             if new not in depths:
                 depths[new] = depths[state] + 1
                 queue.append(new)
@@ -95,6 +104,15 @@ def graph(world: World, limit: int = 1000) -> Graph:
         tuple(depths.values()),
         tuple((place[before], by, place[after]) for before, by, after in moves),
     )
+
+
+class Violation(NamedTuple):
+    """Where a search came to its end."""
+
+    invariant: str
+    before: int | None  # the state before; None: the first state of the world is bad already
+    state: int
+    by_step: bool  # it is the step that breaks it, not the state
 
 
 class Search:
@@ -122,13 +140,13 @@ class Search:
         self.levels: list[int] = []
         self.reached: dict[str, int] = {}
         self.judged: dict[Any, str | None] = {}
-        self.violation: tuple[str, int, int] | None = None  # (invariant, state before, state)
+        self.violation: Violation | None = None
 
     def run(self) -> Verdict:
         first = self.columns.canonical(self.columns.first)
         self.found[first], front = first, [first]
         if broken := self.judge(first):
-            self.violation = (broken, first, first)
+            self.violation = Violation(broken, None, first, False)
         while front and not self.violation:
             self.count(front)
             following: list[int] = []
@@ -142,7 +160,9 @@ class Search:
             front = following
         if self.violation:
             self.count(front)
-            return replace(self.verdict("violated"), invariant=self.violation[0], run=self.path())
+            return replace(
+                self.verdict("violated"), invariant=self.violation.invariant, run=self.path()
+            )
         for name in self.world.sometimes:
             if name in self.wanted and name not in self.reached:
                 return replace(self.verdict("violated"), invariant=name)
@@ -196,10 +216,11 @@ class Search:
                     if new not in found:
                         found[new] = state
                         following.append(new)
-                        if news and not broken:
-                            broken = self.judge(new)
-                    if broken in self.wanted:
-                        self.violation = (broken, state, new)
+                        if news and (bad := self.judge(new)):
+                            self.violation = Violation(bad, state, new, False)
+                            return True
+                    if broken and (wanted := self.wanted.intersection(broken)):
+                        self.violation = Violation(min(wanted), state, new, True)
                         return True
         return False
 
@@ -219,13 +240,16 @@ class Search:
     def path(self) -> tuple[Move, ...]:
         """The moves to the violation, with the names that nodes really have."""
         assert self.violation is not None
-        _, before, last = self.violation
+        rule, before, last, by_step = self.violation
+        if before is None:
+            return ()
         first, chain = self.columns.canonical(self.columns.first), [last]
         while len(chain) == 1 or chain[-1] != first:
             chain.append(before)
             before = self.found[before]
         state, run = self.columns.first, list[Move]()
-        for goal in chain[-2::-1] if last != first else ():
-            state, moves = self.columns.step_to(state, goal)
+        for left, goal in zip(range(len(chain) - 2, -1, -1), chain[-2::-1], strict=True):
+            breaking = rule if by_step and not left else ""
+            state, moves = self.columns.step_to(state, goal, breaking)
             run += moves
         return tuple(run)

@@ -7,90 +7,44 @@ each such pair, by the very `step` that runs everywhere else, and then looked up
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Iterator, Mapping
 from math import factorial, prod
-from typing import Any, NamedTuple
+from typing import Any
+
+from .nodes import (
+    Column,
+    Move,
+    Record,
+    World,
+    check_world,
+    effects_of,
+    is_message,
+    mentions,
+    rename,
+)
 
 BITS = 32  # of a state of the world, for each column
 HALF = 1 << BITS // 2
 MASK, SENT = (1 << BITS) - 1, HALF - 1 << BITS // 2
 
-Event = tuple[str, Any]  # (sender, message); the sender of what a node does unprompted is ""
-Record = Mapping[str, frozenset[Any]]  # what each node has put on record
-Way = tuple[int, bool, str | None]  # see `ways` and `moves`
-Outcome = tuple[tuple["Move", ...], Any, tuple[Any, ...]]  # (moves, state then, effects)
-
-
-def nothing(*_: Any) -> Iterable[Any]:
-    """No event, no crash."""
-    return ()
-
-
-@dataclass(frozen=True)
-class Node:
-    """One participant. Its state, its messages and its effects must be hashable.
-
-    `step(state, event)` returns the new state and effects. A pair (name or address of a node,
-    message) is sent; any other effect goes on record, for the invariants to judge. None instead of
-    a result means that the world ends there: no such move.
-    """
-
-    state: Hashable
-    step: Callable[[Any, Event], tuple[Any, Iterable[Any]] | None]
-    alone: Callable[[Any], Iterable[Any]] = nothing  # what it may do unprompted
-    crashes: Callable[[Any, Event | None], Iterable[tuple[int, Any, Iterable[Any]]]] = nothing
-    address: str = ""  # a name that it shares with others
-    hears: tuple[str, ...] | None = None  # who may speak to it; None: all others
-    forgets: bool = False  # what it ignores now, it ignores for ever
-    kept: Mapping[str, Callable[[Any, Any], bool]] = field(default_factory=dict)  # by its steps
-
-
-@dataclass(frozen=True)
-class World:
-    """Nodes, and what must hold: `always` in every state, `sometimes` in at least one."""
-
-    nodes: Mapping[str, Node]
-    always: Mapping[str, Callable[[Record], bool]] = field(default_factory=dict)
-    sometimes: Mapping[str, Callable[[Record], bool]] = field(default_factory=dict)
-    alike: tuple[str, ...] = ()  # nodes, the last ones, that may change places
-    renamings: tuple[Mapping[Any, Any], ...] = ()  # of values that nothing tells apart
-    crashes: int = 0  # at most so many in one run, and at most 15
-
-
-class Column(NamedTuple):
-    """All that happened to one node."""
-
-    state: Any
-    sent: frozenset[tuple[str, Any]] = frozenset()
-    said: frozenset[Any] = frozenset()
-
-
-class Move(NamedTuple):
-    """One step of one node. `done`: after so many of its effects it crashed, and comes back."""
-
-    node: str
-    event: Event | None  # None: it crashed between two steps
-    done: int | None = None
+Way = tuple[int, bool, tuple[str, ...]]  # see `ways` and `moves`
+# (moves, state then, effects, step invariants broken)
+Outcome = tuple[tuple[Move, ...], Any, tuple[Any, ...], tuple[str, ...]]
 
 
 class Distinct(Exception):
-    """Nodes that were said to be alike are not: a run is none under other names."""
+    """A run under other names cannot be followed: names are remembered, or the nodes not alike."""
 
 
 class Columns:
     """The tables of one world."""
 
     def __init__(self, world: World, symmetry: bool, shortcuts: bool) -> None:
+        check_world(world)
         self.world, self.shortcuts = world, shortcuts
         self.symmetry = symmetry and bool(len(world.alike) > 1 or world.renamings)
         self.names, self.nodes = tuple(world.nodes), tuple(world.nodes.values())
         self.first_alike = len(self.names) - len(world.alike)
-        if world.alike != self.names[self.first_alike :]:
-            raise ValueError("nodes that are alike must be the last ones of a world")
-        for name in world.alike[1:]:
-            if world.nodes[name] != world.nodes[world.alike[0]]:
-                raise ValueError(f"{name} is not like {world.alike[0]}: their nodes differ")
         self.addresses = {*self.names, *(node.address for node in self.nodes if node.address)}
         self.neighbours()
         self.columns: dict[int, Column] = {}
@@ -107,8 +61,9 @@ class Columns:
         self.tables = tuple(dict[int, list[Way]]() for _ in self.names)  # see `ways`
         self.shared: dict[Any, list[Way]] = {}  # the same for all those alike
         self.near = tuple(dict[int, list[Way]]() for _ in self.names)  # see `moves`
-        self.left: dict[tuple[int, int, int], int] = {}  # see `sifted`
-        self.parts: dict[tuple[int, int], int] = {}  # see `form`
+        self.left: dict[tuple[int, int, int, int], int] = {}  # see `sifted`
+        self.ordered: dict[tuple[int, int], int] = {}  # see `order`
+        self.rests: dict[tuple[int, int], int] = {}  # see `form`
         self.orders: dict[int, int] = {}  # see `weight`
         self.other_names: dict[tuple[int, int], int] = {}
         self.renamings = len(world.renamings) + 1
@@ -160,7 +115,7 @@ class Columns:
                 raise ValueError("the world is too large: more columns than a state has room for")
             self.columns[found] = column
             self.said[found] = self.records.setdefault(column.said, len(self.records))
-            if any(name in repr(column) for name in self.world.alike):
+            if self.world.alike and mentions(tuple(column), self.world.alike):
                 self.naming.add(found)
         return found
 
@@ -204,32 +159,30 @@ class Columns:
             for j, voice in zip(self.hears[i], self.ear(i, state), strict=True)
             for message in self.voices[voice]
         ]
-        if crash:
-            for event in (None, *heard, *(("", one) for one in node.alone(before))):
-                for done, after, effects in node.crashes(before, event):
-                    yield (Move(name, event, done),), after, tuple(effects)
-            return
         ways: dict[Any, tuple[Move, ...]] = {before: ()}  # by receipts without effect
         queue = [before]
         for now in queue:
-            for event in (*heard, *(("", one) for one in node.alone(now))):
+            events = (*heard, *(("", one) for one in node.alone(now)))
+            if crash:
+                for event in (None, *events):
+                    for done, after, effects in node.crashes(now, event):
+                        yield (*ways[now], Move(name, event, done)), after, tuple(effects), ()
+            for event in events:
                 result = node.step(now, event)
-                if result is not None:
-                    after, effects, moves = (
-                        result[0],
-                        tuple(result[1]),
-                        (*ways[now], Move(name, event)),
-                    )
-                    if effects or not self.shortcuts:
-                        yield moves, after, effects
-                    elif after not in ways:
-                        ways[after] = moves
-                        queue.append(after)
+                if result is None:
+                    continue
+                after, effects = effects_of(name, result, self.addresses)
+                broken = tuple(n for n, holds in node.kept.items() if not holds(now, after))
+                if (effects or broken or not self.shortcuts) and not crash:
+                    yield (*ways[now], Move(name, event)), after, effects, broken
+                if self.shortcuts and not effects and after not in ways:
+                    ways[after] = (*ways[now], Move(name, event))
+                    queue.append(after)
 
     def grown(self, number: int, now: Any, effects: tuple[Any, ...]) -> int:
         """The column after a step to the state `now` with these effects."""
         old = self.columns[number]
-        sent = {e for e in effects if type(e) is tuple and len(e) == 2 and e[0] in self.addresses}
+        sent = {effect for effect in effects if is_message(effect)}
         said = old.said.union(effect for effect in effects if effect not in sent)
         return self.number(Column(now, old.sent | sent, said))
 
@@ -238,14 +191,14 @@ class Columns:
         shift = self.shift
         for at, listener in self.sieves[i]:
             number, ear = state >> shift[at] & MASK, state >> shift[listener] & MASK
-            key = (number, listener, ear)
+            key = (number, at, listener, ear)
             left = self.left.get(key)
             if left is None:
                 old, now, node = self.columns[number], self.columns[ear].state, self.nodes[listener]
                 vain = set()
                 for to, message in old.sent:
                     here = to == self.names[listener]
-                    result = node.step(now, ("?", message)) if here else None
+                    result = node.step(now, (self.names[at], message)) if here else None
                     if result is not None and result[0] == now and not tuple(result[1]):
                         vain.add((to, message))
                 left = self.left[key] = self.number(old._replace(sent=old.sent - vain))
@@ -268,13 +221,11 @@ class Columns:
 
     def all_ways(self, i: int, state: int, crash: bool) -> list[Way]:
         """The same, worked out."""
-        number, ways = self.at(state, i), dict[int, Way]()
-        before = self.columns[number].state
-        for _, now, effects in self.outcomes(i, state, crash):
+        number, ways = self.at(state, i), dict[Any, Way]()
+        for _, now, effects, broken in self.outcomes(i, state, crash):
             new = self.grown(number, now, effects)
-            broken = None if crash else self.breaks(i, before, now)
             if new != number or broken:
-                ways.setdefault(new, (new, self.said[new] != self.said[number], broken))
+                ways.setdefault((new, broken), (new, self.said[new] != self.said[number], broken))
         return list(ways.values())
 
     def moves(self, i: int, state: int, crash: bool) -> list[Way]:
@@ -292,20 +243,20 @@ class Columns:
             self.near[i][(state & self.mask[i]) + crash] = moves
         return moves
 
-    def steps(self, state: int) -> Iterator[tuple[tuple[Move, ...], int]]:
-        """Every step from a state, with its moves: (moves, state then)."""
+    def steps(self, state: int) -> Iterator[tuple[tuple[Move, ...], int, tuple[str, ...]]]:
+        """Every step from a state: (moves, state then, step invariants broken)."""
         for crash in (False, True) if state & 15 < self.world.crashes else (False,):
             for i in range(len(self.names)):
-                for moves, now, effects in self.outcomes(i, state, crash):
+                for moves, now, effects, broken in self.outcomes(i, state, crash):
                     new = self.put(state, i, self.grown(self.at(state, i), now, effects))
                     new = self.sifted(i, new)
-                    if new != state:
-                        yield moves, new + crash
+                    if new != state or broken:
+                        yield moves, new + crash, broken
 
-    def step_to(self, state: int, goal: int) -> tuple[int, tuple[Move, ...]]:
-        """A step from a state to one that is the goal but for names."""
-        for moves, new in self.steps(state):
-            if self.canonical(new) == goal:
+    def step_to(self, state: int, goal: int, rule: str) -> tuple[int, tuple[Move, ...]]:
+        """A step to a state that is the goal but for names, and that breaks this rule, if any."""
+        for moves, new, broken in self.steps(state):
+            if self.canonical(new) == goal and (not rule or rule in broken):
                 return new, moves
         raise Distinct
 
@@ -317,20 +268,17 @@ class Columns:
         """The numbers of what each node has put on record."""
         return tuple(self.said[self.at(state, i)] for i in range(len(self.names)))
 
-    def breaks(self, i: int, before: Any, now: Any) -> str | None:
-        """The first step invariant that this step of node i breaks."""
-        rules = self.nodes[i].kept.items()
-        return next((name for name, holds in rules if not holds(before, now)), None)
-
     # Which states differ only by names.
 
     def canonical(self, state: int) -> int:
         """The one state that stands for all those that a renaming makes of this one."""
         if not self.symmetry or (self.naming and self.names_one(state)):
             return state
-        low, parts = self.low, self.parts
-        alike = state >> low
-        best = state + ((parts.get((0, alike)) or self.order(0, alike)) - alike << low)
+        alike = state >> self.low
+        order = self.ordered.get((0, alike))
+        if order is None:
+            order = self.order(0, alike)
+        best = state + (order - alike << self.low)
         for k in range(1, self.renamings):
             form = self.form(k, state)
             best = form if form < best else best
@@ -341,15 +289,15 @@ class Columns:
 
     def form(self, k: int, state: int) -> int:
         """The state under renaming k of values (0: none), the columns of those alike in order."""
-        low = self.low
-        rest, alike = state & (1 << low) - 1, state >> low
-        found = self.parts.get((-k, rest)) if k else rest
+        rest, alike = state & (1 << self.low) - 1, state >> self.low
+        found = self.rests.get((k, rest)) if k else rest
         if found is None:
             found = rest & 15
             for i in range(self.first_alike):
                 found += self.renamed(k, self.at(rest, i)) << self.shift[i]
-            self.parts[-k, rest] = found
-        return found | (self.parts.get((k, alike)) or self.order(k, alike)) << low
+            self.rests[k, rest] = found
+        order = self.ordered.get((k, alike))
+        return found | (self.order(k, alike) if order is None else order) << self.low
 
     def order(self, k: int, alike: int) -> int:
         """The columns of those alike, renamed and in order."""
@@ -357,7 +305,7 @@ class Columns:
         columns = [alike >> BITS * i & MASK for i in range(count)]
         columns = sorted(self.renamed(k, column) if k else column for column in columns)
         found = sum(column << BITS * i for i, column in enumerate(columns))
-        self.parts[k, alike] = found
+        self.ordered[k, alike] = found
         return found
 
     def renamed(self, k: int, column: int) -> int:
@@ -380,16 +328,3 @@ class Columns:
         if self.renamings == 1:
             return orders
         return orders * len({self.form(k, state) for k in range(self.renamings)})
-
-
-def rename(thing: Any, names: Mapping[Any, Any]) -> Any:
-    """The thing with these values exchanged, however deep they are in it."""
-    if isinstance(thing, frozenset):
-        return frozenset(rename(one, names) for one in thing)
-    if isinstance(thing, tuple):
-        parts = [rename(one, names) for one in thing]
-        return type(thing)(*parts) if hasattr(thing, "_fields") else tuple(parts)
-    if is_dataclass(thing) and not isinstance(thing, type):
-        shown = {f.name: rename(getattr(thing, f.name), names) for f in fields(thing)}
-        return replace(thing, **shown)
-    return names.get(thing, thing)

@@ -19,7 +19,7 @@ from ..protocol.messages import Accept, Accepted, Prepare, Promise, Send
 from ..protocol.quorum import Flexible, majority
 from ..trace import kind
 from .checker import Event, Node, Record, World, graph
-from .columns import Column
+from .nodes import Column
 
 ALL, MOST = "acceptors", 99
 STEPS = (Prepare, Promise, Accept, Accepted)

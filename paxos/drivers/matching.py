@@ -14,7 +14,7 @@ from ..protocol.messages import Accept, Accepted, Decide, Prepare, Promise, Prop
 from ..protocol.quorum import Flexible
 from ..trace import Open, Record, Step, Trace, kept
 from .checker import Graph, Move
-from .columns import Column
+from .nodes import Column
 
 
 def matched(trace: Trace) -> Iterator[tuple[Record, str | None]]:

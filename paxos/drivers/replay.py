@@ -6,7 +6,7 @@ from typing import Any
 from ..protocol import static
 from ..protocol.messages import Accepted, Answer, Effect
 from ..trace import TICK, Crash, Header, Open, Sent, Step, Trace
-from .columns import Move
+from .nodes import Move
 from .simulator import Node, Simulation, World
 
 

@@ -60,9 +60,9 @@ def static_world(size: Size) -> World:
     for number, name in enumerate(roles["proposer"]):
         nodes[name] = Node(
             Life(static.start("proposer", name, quorums)),
-            partial(step, "proposer", size.rounds),
+            partial(step, "proposer", size),
             partial(alone, wishes[number % len(wishes)]),
-            partial(crashes, "proposer", quorums),
+            partial(crashes, "proposer", size, quorums),
             hears=tuple(roles["acceptor"]),
             forgets=size.forgetful,  # an answer belongs to one ballot, and ballots only rise
             kept=kept("proposer"),
@@ -71,8 +71,8 @@ def static_world(size: Size) -> World:
     for role, heard in hears.items():
         node = Node(
             Life(static.start(role, "", quorums)),
-            partial(step, role, size.rounds),
-            crashes=partial(crashes, role, quorums),
+            partial(step, role, size),
+            crashes=partial(crashes, role, size, quorums),
             address=f"{role}s",
             hears=tuple(heard),
             kept=kept(role),
@@ -141,16 +141,16 @@ def react(role: str, life: Life, event: Event) -> tuple[Any, tuple[Any, ...]]:
     return result
 
 
-def step(role: str, rounds: int, life: Life, event: Event) -> tuple[Life, list[Any]] | None:
+def step(role: str, size: Size, life: Life, event: Event) -> tuple[Life, list[Any]] | None:
     """One step of the rules; None for one that needs a round too many."""
     now, effects = react(role, life, event)
-    if role == "proposer" and now.ballot.round > rounds:
+    if role == "proposer" and now.ballot.round > size.rounds:
         return None
-    return Life(now, saved(life, effects)), list(carried_out(effects, len(effects), event))
+    return Life(now, saved(life, effects)), list(carried_out(size, effects, len(effects), event))
 
 
 def crashes(
-    role: str, quorums: Flexible, life: Life, event: Event | None
+    role: str, size: Size, quorums: Flexible, life: Life, event: Event | None
 ) -> Iterator[tuple[int, Life, list[Any]]]:
     """Every crash that is more than a lost message: (effects done, what comes back, effects)."""
     if event is None:
@@ -164,7 +164,7 @@ def crashes(
         for done in range(1, len(effects)):
             back = restart(role, quorums, life, saved(life, effects[:done]))
             if back != whole:
-                yield done, back, list(carried_out(effects, done, event))
+                yield done, back, list(carried_out(size, effects, done, event))
 
 
 def restart(role: str, quorums: Flexible, life: Life, kept: Any) -> Life:
@@ -179,13 +179,15 @@ def saved(life: Life, effects: Iterable[Any]) -> Any:
     return states[-1] if states else life.saved
 
 
-def carried_out(effects: tuple[Any, ...], done: int, event: Event) -> Iterator[Any]:
+def carried_out(size: Size, effects: tuple[Any, ...], done: int, event: Event) -> Iterator[Any]:
     """The first `done` effects in the checker's terms: messages, and what goes on record."""
     sender, message = event
     if isinstance(message, Propose):
         yield message
     for effect in effects[:done]:
         match effect:
+            case Send("learners") if not size.learners:
+                pass
             case Send(to, content):
                 yield (sender if to == "sender" else to), content
             case Decide():
