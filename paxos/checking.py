@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from . import mutations
-from .drivers.checker import LIMIT, Verdict, check
+from .drivers.checker import LIMIT, Move, Verdict, check
 from .drivers.lamport import lamport_world
 from .drivers.worlds import INVARIANTS, KEPT, Size, bad_run, static_world
 from .figures import telling
-from .trace import dumps
+from .trace import dumps, kind
 
 EXIT = {"safe": 0, "violated": 1, "bounded": 3}
 VOTING = Path(__file__).parent.parent / "tests" / "oracles" / "voting.py"
@@ -74,7 +74,8 @@ def add_lamport(lamport: argparse.ArgumentParser) -> None:
     lamport.description = "Check Lamport's model of Paxos, and count its states as TLC does."
     flag = lamport.add_argument
     for what, number in (("acceptors", 3), ("values", 2), ("ballots", 2)):
-        flag(f"--{what}", type=int, default=number, metavar="N", help=f"default {number}")
+        default = None if what == "ballots" else number  # a broken rule brings its own
+        flag(f"--{what}", type=int, default=default, metavar="N", help=f"default {number}")
     about = (
         "voting: the level above, without messages; an oracle of the tests, which knows no limit"
     )
@@ -84,8 +85,7 @@ def add_lamport(lamport: argparse.ArgumentParser) -> None:
 
 def do_static(options: argparse.Namespace) -> int:
     """Check Static Paxos, perhaps with a broken rule: then in a package that has it broken."""
-    if options.counterexample == "":
-        raise ValueError("--counterexample wants the name of a file")
+    writable(options.counterexample)
     if options.without is not None:
         return broken("do_static", options)
     sizes = {f.name: getattr(options, f.name, None) for f in fields(Size)}
@@ -93,33 +93,75 @@ def do_static(options: argparse.Namespace) -> int:
     verdict = search(options, static_world(size), shortcuts=options.shortcuts)
     trace = bad_run(size, verdict) if verdict.run else None
     if trace is not None and options.counterexample:
-        try:
-            Path(options.counterexample).write_text(dumps(trace), encoding="utf-8")
-        except OSError as error:
-            where = f"cannot write {options.counterexample}: {error.strerror}"
-            raise ValueError(f"{where}. Name a file in a folder that you can write to") from None
-    looked_at = getattr(options, "only", None) or [*INVARIANTS, *KEPT["acceptor"], *KEPT["learner"]]
-    show(options, verdict, looked_at, "" if trace is None else telling.tell(trace))
+        Path(options.counterexample).write_text(dumps(trace), encoding="utf-8")
+    elif options.counterexample:
+        print(f"paxos: note: no bad run, so nothing in {options.counterexample}", file=sys.stderr)
+    every = [*INVARIANTS, *KEPT["acceptor"], *KEPT["learner"]]
+    world = ", ".join(f"{number} {name}" for name, number in sizes_said(size))
+    looked_at = getattr(options, "only", None) or every
+    show(options, verdict, world, looked_at, "" if trace is None else telling.tell(trace))
     return EXIT[verdict.verdict]
+
+
+def sizes_said(size: Size) -> list[tuple[str, int]]:
+    """The sizes of a world that are worth a word."""
+    kept = ((f.name, getattr(size, f.name)) for f in fields(Size) if f.name != "forgetful")
+    return [(name, number) for name, number in kept if number]
+
+
+def writable(file: str | None) -> None:
+    """Refuse a file that cannot be written, before a long search and not after it."""
+    if file is None:
+        return
+    if file in ("", "-"):
+        raise ValueError("--counterexample wants the name of a file")
+    try:
+        new = not Path(file).exists()
+        with Path(file).open("a", encoding="utf-8"):
+            pass
+        if new:
+            Path(file).unlink()
+    except OSError as error:
+        where = f"cannot write {file}: {error.strerror}"
+        raise ValueError(f"{where}. Name a file in a folder that you can write to") from None
 
 
 def do_lamport(options: argparse.Namespace) -> int:
     """Check Lamport's model, or the level above it."""
-    if options.level == "voting" and options.without is not None:
-        raise ValueError("the level voting has no rule to break: leave out --level or --without")
-    if options.without is not None and mutations.named(options.without).rule not in PARTS:
-        raise ValueError(f"{options.without!r} is no rule of Lamport's model: check static instead")
     if options.without is not None:
+        rule = mutations.named(options.without)
+        if options.level == "voting":
+            raise ValueError("the level voting has no rule to break: leave out --without")
+        if rule.rule not in PARTS or "crashes" in rule.world:
+            raise ValueError(f"{rule.name!r} is no rule of Lamport's model: check static instead")
+        if options.ballots is None:
+            options.ballots = 1 + rule.world["rounds"]
         return broken("do_lamport", options)
-    sizes = (options.acceptors, options.values, options.ballots)
+    sizes = (options.acceptors, options.values, 2 if options.ballots is None else options.ballots)
     world = lamport_world(*sizes)
     if options.level == "voting":
         verdict = voting(*sizes, options.symmetry)
     else:
         verdict = search(options, world)
-    story = "\n".join(f"  {move.node}: {move.event}" for move in verdict.run)
-    show(options, verdict, ["agreement"], story + "\n" if story else "")
+    said = "{} acceptors, {} values, {} ballots".format(*sizes)
+    story = "".join(f"  {line}\n" for line in map(told, verdict.run))
+    show(options, verdict, said, ["agreement"], story)
     return EXIT[verdict.verdict]
+
+
+def told(move: Move) -> str:
+    """A step of Lamport's model, in words."""
+    event: tuple[str, Any] = move.event or ("", None)
+    sender, message = event
+    if not sender:
+        return (
+            f"{move.node:<9} {'asks' if message == 'ask' else f'has a quorum; if free, {message}'}"
+        )
+    words = f"{move.node:<9} hears {kind(message)} {message.ballot.round}"
+    vote = getattr(message, "vote", None)
+    words += f", voted {vote.value} in {vote.ballot.round}" if vote else ""
+    words += f", {message.value}" if hasattr(message, "value") else ""
+    return f"{words}, from {sender}"
 
 
 def broken(act: str, options: argparse.Namespace) -> int:
@@ -138,10 +180,11 @@ def search(options: argparse.Namespace, world: Any, **how: Any) -> Verdict:
     """Search, and report progress where it takes long."""
     if options.limit < 1:
         raise ValueError(f"--limit {options.limit}: there is always a first state. Use at least 1")
-    live, last = sys.stderr.isatty(), time.monotonic()
+    live, last, latest = sys.stderr.isatty(), time.monotonic(), 0
 
     def progress(so_far: Verdict) -> None:
-        nonlocal last
+        nonlocal last, latest
+        latest = so_far.classes
         if time.monotonic() - last > (0.2 if live else EVERY):
             last = time.monotonic()
             rate = so_far.classes / so_far.seconds
@@ -160,6 +203,9 @@ def search(options: argparse.Namespace, world: Any, **how: Any) -> Verdict:
             progress=progress,
             **how,
         )
+    except KeyboardInterrupt:
+        seen = f"stopped after {latest:,} states: no verdict"
+        raise KeyboardInterrupt(seen) from None
     finally:
         if live:
             print("\r\x1b[K", end="", file=sys.stderr)
@@ -183,7 +229,7 @@ def voting(acceptors: int, values: int, ballots: int, symmetry: bool) -> Verdict
 
 
 def show(
-    options: argparse.Namespace, verdict: Verdict, looked_at: Iterable[str], story: str
+    options: argparse.Namespace, verdict: Verdict, world: str, looked_at: Iterable[str], story: str
 ) -> None:
     """Print a verdict."""
     if options.json:
@@ -192,6 +238,7 @@ def show(
         print(json.dumps(kept | {"seconds": round(verdict.seconds, 3), "steps": verdict.length}))
         return
     print(report(verdict, looked_at))
+    print(f"the world: {world}")
     if story:
         print(f"\n{story}", end="")
         if hasattr(options, "counterexample") and not options.counterexample:

@@ -51,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt as stop:
+        print(f"paxos: {str(stop) or 'stopped'}", file=sys.stderr)
+        return 130
     except (ValueError, OSError) as error:
         print(f"paxos: {error}", file=sys.stderr)
         return 2

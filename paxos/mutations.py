@@ -247,7 +247,9 @@ def named(rule: str) -> Mutation:
     """The mutation of this name. Raises ValueError where there is none."""
     if rule not in BY_NAME:
         names = "".join(f"\n  {name}" for name in BY_NAME)
-        raise ValueError(f"no rule is called {rule!r}. There are:{names}")
+        near = difflib.get_close_matches(rule.lower(), BY_NAME, 1, 0.3)
+        mean = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"no rule is called {rule!r}.{mean} There are:{names}")
     return BY_NAME[rule]
 
 

@@ -91,7 +91,11 @@ def test_lamports_counts(capsys):
 def test_a_bad_run_of_lamports_model_is_told_step_by_step(capsys):
     code, out = said(capsys, "lamport", "--without", BROKEN)
     assert code == 1
-    assert "leader 2" in out
+    assert "leader 2  has a quorum; if free, v2" in out
+    assert (
+        "n3        hears promise" not in out
+        and "leader 2  hears promise 2, voted v1 in 1, from" in out
+    )
     assert "--counterexample" not in out
 
 
@@ -111,11 +115,15 @@ def test_where_names_are_remembered_the_count_is_a_lower_bound(capsys):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["static", "--without", "be nice"], "no rule is called 'be nice'. There are:"),
+        (["static", "--without", "be nice"], "no rule is called 'be nice'."),
         (["static", "--rounds", "0"], "Use at least 1"),
         (["static", "--proposers", "0"], "0 proposers"),
         (["static", "--limit", "0"], "--limit 0"),
         (["static", "--counterexample", ""], "--counterexample wants the name of a file"),
+        (["static", "--counterexample", "-"], "--counterexample wants the name of a file"),
+        (["static", "--without", "adopt"], "Did you mean 'adopt no vote'"),
+        (["lamport", "--without", "promise not saved before the reply"], "check static instead"),
+        (["lamport", "--without", "a ballot used twice"], "check static instead"),
         (["static", "--phase1", "1"], "can miss each other"),
         (["lamport", "--ballots", "0"], "0 ballots: use 1 to 99"),
         (["lamport", "--without", "votes kept for the next ballot"], "check static instead"),
@@ -152,7 +160,7 @@ def test_voting_needs_a_clone(monkeypatch, tmp_path, capsys):
 
 def test_long_searches_show_their_progress(monkeypatch, capsys):
     monkeypatch.setattr(checking, "EVERY", 0.0)
-    monkeypatch.setattr("paxos.drivers.checker.PULSE", 50)
+    monkeypatch.setattr("paxos.drivers.checker.PULSE", 0.0)
     assert run("static", "--acceptors", "2") == 0
     line = capsys.readouterr().err.splitlines()[0]
     for word in ("states visited", "a second", "depth", "waiting"):
@@ -166,3 +174,31 @@ def test_help_lists_the_rules(capsys):
     out = capsys.readouterr().out
     assert "accept ignores the promise" in out
     assert "exit code: 0 safe, 1 violated, 2 a mistake of the caller, 3 the limit" in out
+
+
+@pytest.mark.parametrize("rule", ["accept does not raise the promise", "adopt the oldest vote"])
+def test_lamports_model_gets_the_ballots_that_a_rule_needs(rule, capsys):
+    assert run("lamport", "--without", rule) == 1
+    assert "3 acceptors, 2 values, 3 ballots" in capsys.readouterr().out
+
+
+def test_the_world_is_named(capsys):
+    assert run("static", "--without", "quorums that do not meet") == 1
+    assert "the world: 2 proposers, 3 acceptors, 1 rounds, 1 phase1" in capsys.readouterr().out
+
+
+def test_where_there_is_no_bad_run_nothing_is_written(tmp_path, capsys):
+    file = tmp_path / "bad.ndjson"
+    assert run("static", "--acceptors", "1", "--counterexample", str(file)) == 0
+    assert not file.exists()
+    assert "no bad run" in capsys.readouterr().err
+
+
+def test_a_search_can_be_stopped(monkeypatch, capsys):
+    def stop(*_, **how):
+        how["progress"](type("Seen", (), {"classes": 7, "seconds": 1.0, "depth": 2, "queue": 1})())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checking, "check", stop)
+    assert run("static") == 130
+    assert "stopped after 7 states: no verdict" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from oracles import naive
 
-from paxos.drivers.checker import Node, World, check
+from paxos.drivers.checker import BEYOND, Node, World, check
 
 VALUES = ("x", "y")
 CAP = 400
@@ -26,8 +26,8 @@ class Rule:
         key = (phase, value is None, value == theirs, kind, bool(sender), sender in heard)
         if key not in self.table:
             self.table[key] = self.drawn(phase)
-        if self.table[key] is None:
-            return None
+        if self.table[key] is BEYOND:
+            return BEYOND
         then, keep, remember, effects = self.table[key]
         names = heard | {sender} if remember and self.remembers and sender else heard
         mine = {"mine": value, "theirs": theirs, "none": None}[keep]
@@ -36,7 +36,7 @@ class Rule:
     def drawn(self, phase):
         dice, effects = self.dice, []
         if dice.random() < 0.06:
-            return None
+            return BEYOND
         while dice.random() < 0.6 and len(effects) < 2:
             effects.append((dice.choice(["sender", "fact", *self.targets]), dice.randrange(2)))
         then = dice.randrange(phase if self.rising else 0, self.phases)
@@ -74,7 +74,7 @@ class Crash:
         back = (self.back[state[0]], None, frozenset())
         if event is None:
             yield 0, back, [("fact", 0, None)] if state[0] == 1 else []
-        elif (result := self.step(state, event)) and result[1]:
+        elif (result := self.step(state, event)) is not BEYOND and result[1]:
             yield 1, back, result[1][:1]
 
 

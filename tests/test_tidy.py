@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "figures": {"protocol", "trace", "outcome", "figures"},
     "proof": {"protocol", "proof"},
     "mutations": {"trace"},  # and, by name, a package of its own
+    "__main__": {"cli"},
     "checking": {"mutations", "trace", "drivers", "figures"},
     "cli": {"protocol", "trace", "outcome", "drivers", "figures", "proof", "checking", "__init__"},
 }

@@ -18,12 +18,23 @@ from math import factorial
 from typing import Any, Literal, NamedTuple
 
 from .columns import MASK, Columns, Distinct
-from .nodes import Column, Event, Move, Node, Record, World
+from .nodes import BEYOND, Column, Event, Move, Node, Record, World
 
-__all__ = ["Event", "Graph", "Move", "Node", "Record", "Verdict", "World", "check", "graph"]
+__all__ = [
+    "BEYOND",
+    "Event",
+    "Graph",
+    "Move",
+    "Node",
+    "Record",
+    "Verdict",
+    "World",
+    "check",
+    "graph",
+]
 
 LIMIT = 1_000_000  # states found: about half a gigabyte
-PULSE = 2000  # states between two reports of progress
+PULSE = 0.1  # seconds between two reports of progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,12 @@ def check(
     only = (only,) if isinstance(only, str) else only
     try:
         return Search(Columns(world, symmetry, shortcuts), only, limit, progress, census).run()
-    except Distinct:  # there is a bad run, but under these names it cannot be told: search without
+    except Distinct:
+        if not symmetry:
+            raise ValueError(
+                "a step gave another result when asked again: it must depend on its state and event alone"
+            ) from None
+        # There is a bad run, but under these names it cannot be told: search without.
         limit *= factorial(len(world.alike)) * (len(world.renamings) + 1)
         return Search(Columns(world, False, shortcuts), only, limit, progress, census).run()
 
@@ -136,6 +152,7 @@ class Search:
         if strangers := ", ".join(sorted(self.wanted - names)):
             raise ValueError(f"no invariant is called {strangers}; there are {', '.join(names)}")
         self.started = time.monotonic()
+        self.due = self.started + PULSE
         self.found: dict[int, int] = {}  # state -> a state one step before it
         self.levels: list[int] = []
         self.reached: dict[str, int] = {}
@@ -151,7 +168,8 @@ class Search:
             self.count(front)
             following: list[int] = []
             for number, state in enumerate(front):
-                if number % PULSE == PULSE - 1:
+                if time.monotonic() > self.due:
+                    self.due = time.monotonic() + PULSE
                     self.progress(self.verdict("bounded", len(front) - number + len(following)))
                 if len(self.found) > self.limit:
                     return self.verdict("bounded", len(front) - number + len(following))

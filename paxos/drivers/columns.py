@@ -12,15 +12,18 @@ from math import factorial, prod
 from typing import Any
 
 from .nodes import (
+    BEYOND,
     Column,
     Move,
     Record,
     World,
+    asked,
     check_world,
     effects_of,
     is_message,
     mentions,
     rename,
+    unprompted,
 )
 
 BITS = 32  # of a state of the world, for each column
@@ -162,14 +165,14 @@ class Columns:
         ways: dict[Any, tuple[Move, ...]] = {before: ()}  # by receipts without effect
         queue = [before]
         for now in queue:
-            events = (*heard, *(("", one) for one in node.alone(now)))
+            events = (*heard, *unprompted(node, name, now))
             if crash:
                 for event in (None, *events):
                     for done, after, effects in node.crashes(now, event):
                         yield (*ways[now], Move(name, event, done)), after, tuple(effects), ()
             for event in events:
-                result = node.step(now, event)
-                if result is None:
+                result = asked(node, name, now, event)
+                if result is BEYOND:
                     continue
                 after, effects = effects_of(name, result, self.addresses)
                 broken = tuple(n for n, holds in node.kept.items() if not holds(now, after))
@@ -198,8 +201,8 @@ class Columns:
                 vain = set()
                 for to, message in old.sent:
                     here = to == self.names[listener]
-                    result = node.step(now, (self.names[at], message)) if here else None
-                    if result is not None and result[0] == now and not tuple(result[1]):
+                    result = node.step(now, (self.names[at], message)) if here else BEYOND
+                    if result is not BEYOND and result[0] == now and not tuple(result[1]):
                         vain.add((to, message))
                 left = self.left[key] = self.number(old._replace(sent=old.sent - vain))
             if left != number:

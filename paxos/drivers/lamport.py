@@ -19,7 +19,7 @@ from ..protocol.messages import Accept, Accepted, Prepare, Promise, Send
 from ..protocol.quorum import Flexible, majority
 from ..trace import kind
 from .checker import Event, Node, Record, World, graph
-from .nodes import Column
+from .nodes import BEYOND, Beyond, Column
 
 ALL, MOST = "acceptors", 99
 STEPS = (Prepare, Promise, Accept, Accepted)
@@ -77,7 +77,7 @@ def alone(wishes: tuple[str, ...], leader: Leader) -> Iterator[str]:
 
 def lead(
     ballot: Ballot, quorums: Flexible, leader: Leader, event: Event
-) -> tuple[Leader, tuple[Any, ...]] | None:
+) -> tuple[Leader, tuple[Any, ...]] | Beyond:
     """One leader: 1a, then 2a with what a quorum has promised."""
     sender, message = event
     if leader.done == "nothing" and message == "ask":
@@ -88,7 +88,7 @@ def lead(
     if leader.done == "asked" and not sender:
         votes = dict(leader.promises)
         if not quorums.reached(1, votes):
-            return None
+            return BEYOND
         value = proposer.binding_value(votes.values(), message)
         return Leader("proposed"), ((ALL, Accept(ballot, value)),)
     return leader, ()
@@ -96,14 +96,14 @@ def lead(
 
 def answer(
     mine: acceptor.Acceptor, event: Event
-) -> tuple[acceptor.Acceptor, tuple[Any, ...]] | None:
+) -> tuple[acceptor.Acceptor, tuple[Any, ...]] | Beyond:
     """One acceptor: the running rules, where a refusal is silence. A vote goes on record."""
     leader, request = event
     now, effects = acceptor.step(mine, request)
     said = [effect.message for effect in effects if isinstance(effect, Send)]
     promises = [(leader, one) for one in said if isinstance(one, Promise)]
     votes = [request for one in said if isinstance(one, Accepted)][:1]
-    return (now, (*promises, *votes)) if promises or votes else None
+    return (now, (*promises, *votes)) if promises or votes else BEYOND
 
 
 def chosen(record: Record, quorums: Flexible) -> set[Any]:

@@ -2,10 +2,20 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import Enum
 from typing import Any, NamedTuple
 
 Event = tuple[str, Any]  # (sender, message); the sender of what a node does unprompted is ""
 Record = Mapping[str, frozenset[Any]]  # what each node has put on record
+
+
+class Beyond(Enum):
+    """What a step returns that this world has no room for."""
+
+    BEYOND = "beyond"
+
+
+BEYOND = Beyond.BEYOND
 
 
 def nothing(*_: Any) -> Iterable[Any]:
@@ -18,7 +28,7 @@ class Node:
     """One participant. Its state, its messages and its effects must be hashable.
 
     `step(state, event)` returns the new state and a list of effects. A pair is a message: (name or
-    address of a node, message). Any other effect goes on record, for the invariants to judge. None
+    address of a node, message). Any other effect goes on record, for the invariants to judge. BEYOND
     instead of a result means that the world ends there: no such step.
 
     `crashes(state, event)` gives the crashes in the middle of that step, or for the event None
@@ -26,7 +36,7 @@ class Node:
     """
 
     state: Hashable
-    step: Callable[[Any, Event], tuple[Any, Iterable[Any]] | None]
+    step: Callable[[Any, Event], tuple[Any, Iterable[Any]] | Beyond]
     alone: Callable[[Any], Iterable[Any]] = nothing  # what it may do unprompted
     crashes: Callable[[Any, Event | None], Iterable[tuple[int, Any, Iterable[Any]]]] = nothing
     address: str = ""  # a name that it shares with others
@@ -73,6 +83,9 @@ MOST_CRASHES = 15
 
 def check_world(world: World) -> None:
     """Refuse a world that cannot be searched, and say why."""
+    for rules in (world.always, world.sometimes, *(node.kept for node in world.nodes.values())):
+        if not isinstance(rules, Mapping):
+            raise ValueError(f"invariants have names: {{name: what must hold}}, not {rules!r}")
     names, alike = list(world.nodes), list(world.alike)
     if not names or "" in names:
         raise ValueError("a world needs nodes, each with a name")
@@ -97,6 +110,23 @@ def check_world(world: World) -> None:
             both = {value: other.get(to, to) for value, to in (other | one).items()}
             if not any(all(it.get(v, v) == to for v, to in both.items()) for it in group):
                 raise ValueError(f"renaming {one} and then {other} is missing among the renamings")
+
+
+def asked(node: Node, name: str, state: Any, event: Event) -> Any:
+    """Call the step of a node. An error in it says where it came about."""
+    try:
+        return node.step(state, event)
+    except Exception as error:
+        error.add_note(f"in a step of {name}, in the state {state!r}, on the event {event!r}")
+        raise
+
+
+def unprompted(node: Node, name: str, state: Any) -> list[Event]:
+    """What a node may do of its own accord. Raises ValueError for what is no list."""
+    messages = node.alone(state)
+    if isinstance(messages, str) or not isinstance(messages, Iterable):
+        raise ValueError(f"{name} may do {messages!r} unprompted: make it a list")
+    return [("", message) for message in messages]
 
 
 def effects_of(name: str, result: Any, addresses: Iterable[str]) -> tuple[Any, tuple[Any, ...]]:

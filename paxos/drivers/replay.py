@@ -146,7 +146,12 @@ def replay(trace: Trace) -> Trace:
     header = trace.header
     people, voters, listeners = (len(trace.of(role)) for role in static.STEPS)
     quorums = (header.quorums.phase1, header.quorums.phase2)
-    stage = Replay(World(header.protocol, header.seed, people, voters, listeners, *quorums))
+    try:
+        stage = Replay(World(header.protocol, header.seed, people, voters, listeners, *quorums))
+    except ValueError as error:
+        raise ValueError(f"the rules refuse the world of this run: {error}") from None
+    if header.nodes != tuple((node.name, node.role) for node in stage.nodes.values()):
+        raise ValueError("the nodes of this trace have other names than those of the simulator")
     for number, record in enumerate(trace.records, 1):
         if len(stage.records) < number:
             stage.again(record)

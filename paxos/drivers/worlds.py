@@ -15,6 +15,7 @@ from ..protocol.quorum import Flexible
 from ..trace import Trace
 from . import simulator
 from .checker import Event, Node, Record, Verdict, World
+from .nodes import BEYOND, Beyond
 from .replay import staged
 
 KEPT: dict[str, dict[str, Callable[[Any, Any], bool]]] = {
@@ -141,11 +142,11 @@ def react(role: str, life: Life, event: Event) -> tuple[Any, tuple[Any, ...]]:
     return result
 
 
-def step(role: str, size: Size, life: Life, event: Event) -> tuple[Life, list[Any]] | None:
-    """One step of the rules; None for one that needs a round too many."""
+def step(role: str, size: Size, life: Life, event: Event) -> tuple[Life, list[Any]] | Beyond:
+    """One step of the rules; BEYOND for one that needs a round too many."""
     now, effects = react(role, life, event)
     if role == "proposer" and now.ballot.round > size.rounds:
-        return None
+        return BEYOND
     return Life(now, saved(life, effects)), list(carried_out(size, effects, len(effects), event))
 
 

@@ -92,6 +92,7 @@ def answer(
     deadline = time.monotonic() + timeout
     solver, none = z3.Solver(), z3.Const("none", z3.DeclareSort("ballot"))
     solver.set("random_seed", seed)
+    solver.set("ctrl_c", False)  # Python stops us, not the solver, which would answer unknown
     if when != "possible":
         solver.add(formula(when, claim, AnyNumber(relation, none, mistake)))
         left = int(1000 * (deadline - time.monotonic()))

@@ -6,6 +6,8 @@ share nothing with the search but what a world is.
 
 from collections import deque
 
+from paxos.drivers.nodes import BEYOND
+
 
 class TooLarge(Exception):
     """More states than are worth enumerating."""
@@ -68,7 +70,7 @@ def successors(world, names, state):
         ]
         events += [("", one) for one in node.alone(now)]
         for event in events:
-            if (result := node.step(now, event)) is not None:
+            if (result := node.step(now, event)) is not BEYOND:
                 after, effects = result
                 broken = [rule for rule, holds in node.kept.items() if not holds(now, after)]
                 yield grown(state, i, after, effects, 0), int(bool(effects)), broken
