@@ -116,6 +116,11 @@ def test_a_mutation_that_no_longer_applies_is_noticed():
         load(stale)("drivers.checker")
 
 
+def test_every_mutation_stands():
+    assert mutations.standing() == list(MUTATIONS)
+    assert not mutations.stands(replace(BY_NAME["adopt no vote"], changes=(("no such text", ""),)))
+
+
 def test_a_rule_that_nobody_knows_is_refused():
     with pytest.raises(
         ValueError, match=r"(?s)no rule is called 'be nice'.*accept ignores the promise"
