@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from math import factorial
 from typing import Any, Literal, NamedTuple
 
-from .columns import MASK, Columns, Distinct
+from .columns import Columns, Distinct
 from .nodes import BEYOND, Column, Event, Move, Node, Record, World
 
 __all__ = [
@@ -153,6 +153,7 @@ class Search:
             raise ValueError(f"no invariant is called {strangers}; there are {', '.join(names)}")
         self.started = time.monotonic()
         self.due = self.started + PULSE
+        self.lookups = tuple(zip(columns.mask, columns.near, strict=True))
         self.found: dict[int, int] = {}  # state -> a state one step before it
         self.levels: list[int] = []
         self.reached: dict[str, int] = {}
@@ -216,21 +217,20 @@ class Search:
     def visit(self, state: int, following: list[int]) -> bool:
         """Take every step from a state. True when one of them breaks an invariant."""
         columns, found = self.columns, self.found
-        twins = columns.symmetry and not columns.naming
+        canonical = columns.canonical if columns.symmetry else None
+        skipping = columns.first_alike if canonical and not columns.naming else len(columns.names)
         crashing = (False, True) if state & 15 < self.world.crashes else (False,)
-        twin = -1
-        for i, shift in enumerate(columns.shift[:-1]):
-            mine = state >> shift & MASK
-            if twins and i > columns.first_alike and mine == twin:
+        for i, (mask, near) in enumerate(self.lookups):
+            if i > skipping and columns.at(state, i) == columns.at(state, i - 1):
                 continue  # what its twin does is the same but for the name
-            twin = mine
             for crash in crashing:
-                near = (state & columns.mask[i]) + crash
-                moves = columns.near[i].get(near)
+                moves = near.get((state & mask) + crash)
                 if moves is None:
                     moves = columns.moves(i, state, crash)
                 for difference, news, broken in moves:
-                    new = columns.canonical(state + difference)
+                    new = state + difference
+                    if canonical:
+                        new = canonical(new)
                     if new not in found:
                         found[new] = state
                         following.append(new)
