@@ -97,16 +97,21 @@ def do_static(options: argparse.Namespace) -> int:
     elif options.counterexample:
         print(f"paxos: note: no bad run, so nothing in {options.counterexample}", file=sys.stderr)
     every = [*INVARIANTS, *KEPT["acceptor"], *KEPT["learner"]]
-    world = ", ".join(f"{number} {name}" for name, number in sizes_said(size))
+    world = counted(**{f.name: getattr(size, f.name) for f in fields(Size)[:-1]})
     looked_at = getattr(options, "only", None) or every
     show(options, verdict, world, looked_at, "" if trace is None else telling.tell(trace))
     return EXIT[verdict.verdict]
 
 
-def sizes_said(size: Size) -> list[tuple[str, int]]:
-    """The sizes of a world that are worth a word."""
-    kept = ((f.name, getattr(size, f.name)) for f in fields(Size) if f.name != "forgetful")
-    return [(name, number) for name, number in kept if number]
+def counted(**sizes: int | None) -> str:
+    """Sizes in words: "1 crash, 2 proposers"."""
+    words = {"phase1": "promises needed", "phase2": "votes needed"}
+    said = []
+    for name, number in sizes.items():
+        many = words.get(name, name)
+        one = many.replace("crashes", "crash").replace("s needed", " needed").removesuffix("s")
+        said += [f"{number} {one if number == 1 else many}"] if number else []
+    return ", ".join(said)
 
 
 def writable(file: str | None) -> None:
@@ -143,7 +148,7 @@ def do_lamport(options: argparse.Namespace) -> int:
         verdict = voting(*sizes, options.symmetry)
     else:
         verdict = search(options, world)
-    said = "{} acceptors, {} values, {} ballots".format(*sizes)
+    said = counted(acceptors=sizes[0], values=sizes[1], ballots=sizes[2])
     story = "".join(f"  {line}\n" for line in map(told, verdict.run))
     show(options, verdict, said, ["agreement"], story)
     return EXIT[verdict.verdict]

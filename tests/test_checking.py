@@ -184,7 +184,9 @@ def test_lamports_model_gets_the_ballots_that_a_rule_needs(rule, capsys):
 
 def test_the_world_is_named(capsys):
     assert run("static", "--without", "quorums that do not meet") == 1
-    assert "the world: 2 proposers, 3 acceptors, 1 rounds, 1 phase1" in capsys.readouterr().out
+    assert (
+        "the world: 2 proposers, 3 acceptors, 1 round, 1 promise needed" in capsys.readouterr().out
+    )
 
 
 def test_where_there_is_no_bad_run_nothing_is_written(tmp_path, capsys):
