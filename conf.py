@@ -61,7 +61,7 @@ myst_enable_extensions = [
 ]
 myst_heading_anchors = 3
 nb_render_markdown_format = "gfm"
-nb_execution_timeout = 120
+nb_execution_timeout = 400
 nb_execution_mode = "cache"
 # The cache of MyST-NB looks at cells only. This digest of everything a cell can call makes stale output impossible.
 book_digest = book.digest(ROOT)

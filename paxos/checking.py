@@ -97,7 +97,7 @@ def do_static(options: argparse.Namespace) -> int:
     elif options.counterexample:
         print(f"paxos: note: no bad run, so nothing in {options.counterexample}", file=sys.stderr)
     every = [*INVARIANTS, *KEPT["acceptor"], *KEPT["learner"]]
-    world = counted(**{f.name: getattr(size, f.name) for f in fields(Size)[:-1]})
+    world = counted(**{f.name: getattr(size, f.name) for f in fields(Size) if f.name in options})
     looked_at = getattr(options, "only", None) or every
     show(options, verdict, world, looked_at, "" if trace is None else telling.tell(trace))
     return EXIT[verdict.verdict]
