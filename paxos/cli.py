@@ -222,7 +222,7 @@ def do_prove(options: argparse.Namespace) -> int:
     try:
         from .proof import solver
     except ModuleNotFoundError as error:
-        cure = "pip install 'passive-paxos[proof]'"
+        cure = "pip install z3-solver"
         raise ValueError(f"to prove takes {error.name}, which is not here: {cure}") from None
     found: list[checks.Check] = []
     for check in solver.prove(options.seed, options.timeout, options.without):

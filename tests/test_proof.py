@@ -215,7 +215,7 @@ def test_without_the_solver_the_command_names_the_cure(capsys, monkeypatch):
     monkeypatch.delattr("paxos.proof.solver")
     monkeypatch.setitem(sys.modules, "z3", None)
     code, out, err = call(capsys, "prove", "static")
-    assert (code, out) == (2, "") and "pip install 'passive-paxos[proof]'" in err
+    assert (code, out) == (2, "") and "pip install z3-solver" in err
 
 
 # The model's text.
