@@ -85,9 +85,9 @@ def add_lamport(lamport: argparse.ArgumentParser) -> None:
 
 def do_static(options: argparse.Namespace) -> int:
     """Check Static Paxos, perhaps with a broken rule: then in a package that has it broken."""
-    writable(options.counterexample)
     if options.without is not None:
         return broken("do_static", options)
+    writable(options.counterexample)
     sizes = {f.name: getattr(options, f.name, None) for f in fields(Size)}
     size = Size(**{name: number for name, number in sizes.items() if number is not None})
     verdict = search(options, static_world(size), shortcuts=options.shortcuts)

@@ -7,6 +7,7 @@ text.
 """
 
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
@@ -35,7 +36,7 @@ def choices(domain: Domain, letters: str) -> Iterator[tuple[Thing, ...]]:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Reading(ABC):
     """The words of the logic. Relations are words too: `w.voted(a, b, v)`."""
 
     holds: Callable[..., Truth]  # relation, things -> does it hold?
@@ -46,9 +47,9 @@ class Reading:
     def __getattr__(self, relation: str) -> Callable[..., Truth]:
         return partial(self.holds, relation)
 
+    @abstractmethod
     def every(self, claim: Claim, letters: str = "") -> Truth:
         """Is the claim true of all things that its parameters, or these letters, range over?"""
-        raise NotImplementedError
 
     def some(self, claim: Claim, letters: str = "") -> Truth:
         letters = letters or names(claim)
