@@ -28,7 +28,7 @@ import common
 from paxos.drivers.simulator import simulate
 from paxos.outcome import final
 from paxos.protocol import acceptor, learner, proposer
-from paxos.protocol.messages import Answer, Propose, Send
+from paxos.protocol.events import Answer, Propose, Send
 from paxos.protocol.quorum import majority
 
 NODES = ("a", "b", "c")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .protocol import log, messages, static
+from .protocol import events, log, messages, static
 from .trace import Open, Step, Trace, bare, kept
 
 
@@ -34,7 +34,7 @@ def history(trace: Trace, slot: int | None = None) -> static.History:
     decided: list[messages.Accept] = []
     for step in trace.steps():
         for effect in step.effects[: step.done]:
-            if isinstance(effect, messages.Decide) and bare(effect.value)[0] == slot:
+            if isinstance(effect, events.Decide) and bare(effect.value)[0] == slot:
                 decided.append(messages.Accept(effect.ballot, bare(effect.value)[1]))
         wishes += _wishes(step, slot)
     votes = tuple((who, vote) for _, its, who, vote in _votes(trace) if its == slot)
@@ -60,7 +60,7 @@ def _votes(trace: Trace) -> Iterator[tuple[int, int | None, str, messages.Accept
     for index, record in enumerate(trace.records):
         if isinstance(record, Step):
             slot, event = bare(record.event)
-            said = [one.message for one in record.effects if isinstance(one, messages.Send)]
+            said = [one.message for one in record.effects if isinstance(one, events.Send)]
             accepted = any(isinstance(bare(one)[1], messages.Accepted) for one in said)
             if isinstance(event, messages.Accept) and accepted and kept(record):
                 yield index, slot, record.node, event
@@ -136,7 +136,7 @@ def chains(trace: Trace) -> dict[int, int]:
 
 def _wishes(step: Step, slot: int | None) -> list[Any]:
     """What users asked for: the value itself, or the commands that a log's client made of it."""
-    if not isinstance(step.event, messages.Propose):
+    if not isinstance(step.event, events.Propose):
         return []
     return [step.event.value] if slot is None else list(step.state.pending)
 
@@ -157,6 +157,6 @@ def cost(trace: Trace) -> Cost:
     for index, record in enumerate(trace.records):
         if isinstance(record, Step):
             sent += len(record.sent)
-            if any(isinstance(one, messages.Decide) for one in record.effects[: record.done]):
+            if any(isinstance(one, events.Decide) for one in record.effects[: record.done]):
                 return Cost(record.node, sent, chain[index], record.at / trace.header.tick)
     raise ValueError("nobody heard of a decision in this run")

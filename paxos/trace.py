@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, is_dataclass
 from typing import Any, Literal
 
 from .codec import decode, encode
-from .protocol import acceptor, learner, log, messages, proposer, quorum, static
+from .protocol import acceptor, events, learner, log, messages, proposer, quorum, static
 from .protocol.ballot import Ballot
 
 FORMAT, VERSION = "paxos-trace", 1
@@ -61,9 +61,9 @@ class Sent:
 Event = (
     messages.Prepare
     | messages.Accept
-    | messages.Propose
-    | messages.Answer
-    | messages.Timeout
+    | events.Propose
+    | events.Answer
+    | events.Timeout
     | messages.InSlot
 )
 
@@ -79,7 +79,7 @@ class Step:
     node: str
     event: Any  # an `Event`; which of them, the role knows
     state: Any
-    effects: tuple[messages.Effect, ...]
+    effects: tuple[events.Effect, ...]
     done: int
     sent: tuple[Sent, ...] = ()
     received: int | None = None  # the id of the message that was the event
@@ -181,14 +181,14 @@ def text(value: Any) -> str:
 def kept(step: Step) -> bool:
     """Does the node hold the state of this step? Not if a crash came before it was saved."""
     done = step.effects[: step.done]
-    return done == step.effects or any(isinstance(effect, messages.Save) for effect in done)
+    return done == step.effects or any(isinstance(effect, events.Save) for effect in done)
 
 
 # Reading and writing.
 
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
-    for module in (messages, acceptor, proposer, learner, quorum, log)
+    for module in (messages, events, acceptor, proposer, learner, quorum, log)
     for kind in vars(module).values()
     if isinstance(kind, type) and is_dataclass(kind)
 } | {kind.__name__: kind for kind in (Header, Open, Sent, Step, Lost, Crash, Cut, Heal, End)}
@@ -311,7 +311,7 @@ def _check_step(step: Step, known: set[int | str], slotted: bool) -> None:
     if not 0 <= step.done <= len(step.effects):
         raise TraceError(f"{step.done} effects done of {len(step.effects)}")
     said = [one.message for one in step.sent]
-    said += [one.message for one in step.effects if isinstance(one, messages.Send)]
+    said += [one.message for one in step.effects if isinstance(one, events.Send)]
     heard = getattr(step.event, "message", step.event)
     said += [heard] if isinstance(heard, messages.Message) else []
     for message in said:

@@ -6,7 +6,8 @@ import pytest
 from worlds import A1, A2, B1, B2
 
 from paxos.protocol.acceptor import Acceptor, step
-from paxos.protocol.messages import Accept, Accepted, Prepare, Promise, Refused, Save, Send
+from paxos.protocol.events import Save, Send
+from paxos.protocol.messages import Accept, Accepted, Prepare, Promise, Refused
 from paxos.protocol.static import promise_kept
 
 VOTED = Acceptor(promised=B1, vote=Accept(B1, "Ben"))

@@ -8,7 +8,7 @@ import pytest
 from paxos.drivers.simulator import simulate
 from paxos.figures import activity
 from paxos.figures.cases import Seen, watch, watched
-from paxos.protocol.messages import Decide, Wait
+from paxos.protocol.events import Decide, Wait
 
 WORLDS = [{"until": until, "loss": loss} for until in (2, 4, 9, 30) for loss in (0, 0.3, 0.6)]
 

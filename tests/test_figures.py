@@ -19,7 +19,8 @@ from paxos.figures.theme import COLOURS, KINDS, Drawing, text_width
 from paxos.outcome import chosen, history
 from paxos.protocol.acceptor import Acceptor
 from paxos.protocol.ballot import Ballot
-from paxos.protocol.messages import Accept, Accepted, Decide, Send
+from paxos.protocol.events import Decide, Send
+from paxos.protocol.messages import Accept, Accepted
 
 ROOT = Path(__file__).parent.parent
 SVG = "{http://www.w3.org/2000/svg}"

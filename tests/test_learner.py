@@ -5,8 +5,9 @@ from functools import reduce
 import pytest
 from worlds import A1, A2, B1
 
+from paxos.protocol.events import Answer, Decide
 from paxos.protocol.learner import Learner, step
-from paxos.protocol.messages import Accept, Accepted, Answer, Decide, Promise
+from paxos.protocol.messages import Accept, Accepted, Promise
 from paxos.protocol.quorum import Flexible, majority
 
 THREE = majority(3)

@@ -8,22 +8,10 @@ from worlds import A1, B1, of, runs
 from paxos.drivers.simulator import simulate
 from paxos.outcome import broken, chosen
 from paxos.protocol import acceptor, log, proposer
+from paxos.protocol.events import Answer, Decide, Propose, Save, Send, Timeout, Wait
 from paxos.protocol.log import Command, Slots, Writer, in_slots, prefix, start, step, unwrap, wrap
 from paxos.protocol.machine import run as board
-from paxos.protocol.messages import (
-    Accept,
-    Accepted,
-    Answer,
-    Decide,
-    InSlot,
-    Prepare,
-    Promise,
-    Propose,
-    Save,
-    Send,
-    Timeout,
-    Wait,
-)
+from paxos.protocol.messages import Accept, Accepted, InSlot, Prepare, Promise
 from paxos.protocol.quorum import majority
 
 ALONE = majority(1)

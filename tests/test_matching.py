@@ -17,7 +17,8 @@ from paxos.proof.model import SORTS, Finite, choices
 from paxos.proof.seen import effect, nothing, recognise
 from paxos.protocol.acceptor import Acceptor
 from paxos.protocol.ballot import NO_BALLOT, Ballot
-from paxos.protocol.messages import Accepted, Save
+from paxos.protocol.events import Save
+from paxos.protocol.messages import Accepted
 from paxos.protocol.quorum import Flexible, majority
 from paxos.trace import Open, Trace
 

@@ -13,20 +13,10 @@ from paxos.drivers.simulator import simulate
 from paxos.outcome import chosen, history
 from paxos.protocol import acceptor
 from paxos.protocol.acceptor import Acceptor
+from paxos.protocol.events import Answer, Decide, Propose, Save, Send
 from paxos.protocol.log import prefix
 from paxos.protocol.machine import run as board
-from paxos.protocol.messages import (
-    Accept,
-    Accepted,
-    Answer,
-    Decide,
-    Prepare,
-    Promise,
-    Propose,
-    Refused,
-    Save,
-    Send,
-)
+from paxos.protocol.messages import Accept, Accepted, Prepare, Promise, Refused
 
 BALLOTS = (A1, B1, A2, B2)
 REQUESTS = [Prepare(b) for b in BALLOTS] + [Accept(b, b.proposer) for b in BALLOTS]

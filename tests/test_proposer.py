@@ -7,19 +7,8 @@ import pytest
 from worlds import A1, A2, B1, B2
 
 from paxos.protocol.ballot import Ballot
-from paxos.protocol.messages import (
-    Accept,
-    Accepted,
-    Answer,
-    Decide,
-    Prepare,
-    Promise,
-    Propose,
-    Refused,
-    Send,
-    Timeout,
-    Wait,
-)
+from paxos.protocol.events import Answer, Decide, Propose, Send, Timeout, Wait
+from paxos.protocol.messages import Accept, Accepted, Prepare, Promise, Refused
 from paxos.protocol.proposer import Proposer, binding_value, step
 from paxos.protocol.quorum import Flexible, majority
 

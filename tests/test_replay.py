@@ -7,7 +7,8 @@ import pytest
 from paxos.drivers.checker import Move
 from paxos.drivers.replay import in_order, replay, staged
 from paxos.drivers.simulator import World, simulate
-from paxos.protocol.messages import Accepted, Promise, Propose, Refused, Send
+from paxos.protocol.events import Propose, Send
+from paxos.protocol.messages import Accepted, Promise, Refused
 from paxos.protocol.quorum import Flexible
 from paxos.trace import Step, Trace, dumps, loads
 

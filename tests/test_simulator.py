@@ -13,7 +13,7 @@ from worlds import STORMS, befores, runs
 
 from paxos.drivers.simulator import World, names, simulate
 from paxos.outcome import broken, chains, chosen
-from paxos.protocol.messages import Propose, Save
+from paxos.protocol.events import Propose, Save
 from paxos.trace import Crash, Cut, Heal, Lost, Open, Step, dumps
 
 DIGEST = """

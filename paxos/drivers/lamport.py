@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from ..protocol import acceptor, proposer, static
 from ..protocol.ballot import Ballot
-from ..protocol.messages import Accept, Accepted, Prepare, Promise, Send
+from ..protocol.events import Send
+from ..protocol.messages import Accept, Accepted, Prepare, Promise
 from ..protocol.quorum import Flexible, majority
 from ..trace import kind
 from .checker import Event, Node, Record, World, graph

@@ -10,7 +10,8 @@ from typing import Any
 from ..proof.seen import Seen, nothing, recognise
 from ..protocol.acceptor import Acceptor
 from ..protocol.ballot import NO_BALLOT
-from ..protocol.messages import Accept, Accepted, Decide, Prepare, Promise, Propose, Save
+from ..protocol.events import Decide, Propose, Save
+from ..protocol.messages import Accept, Accepted, Prepare, Promise
 from ..protocol.quorum import Flexible
 from ..trace import Open, Record, Step, Trace, kept
 from .checker import Graph, Move

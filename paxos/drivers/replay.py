@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..protocol import static
-from ..protocol.messages import Accepted, Answer, Effect
+from ..protocol.events import Answer, Effect
+from ..protocol.messages import Accepted
 from ..trace import TICK, Crash, Header, Open, Sent, Step, Trace
 from .nodes import Move
 from .simulator import Node, Simulation, World

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, Literal
 
 from ..protocol import log, static
-from ..protocol.messages import Answer, Decide, Propose, Save, Send, Timeout, Wait
+from ..protocol.events import Answer, Decide, Propose, Save, Send, Timeout, Wait
 from ..protocol.quorum import Flexible, majority
 from ..trace import TICK, Crash, Cut, Header, Heal, Lost, Open, Record, Sent, Step, Trace, kind
 from .faults import CrashAfterSave, CrashAt, CutBetween, OnMessage, script

@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from ..protocol import static
-from ..protocol.messages import Accept, Accepted, Answer, Decide, Propose, Save, Send, Timeout
+from ..protocol.events import Answer, Decide, Propose, Save, Send, Timeout
+from ..protocol.messages import Accept, Accepted
 from ..protocol.quorum import Flexible
 from ..trace import Trace
 from . import simulator

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
-from ..protocol.messages import Decide, Propose
+from ..protocol.events import Decide, Propose
 from ..trace import Trace
 from . import lanes, render
 from .cases import Case, Story, Transition, all_cases, read, watched

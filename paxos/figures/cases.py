@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..protocol import static
-from ..protocol.messages import Answer, Propose, Send, Timeout, Wait
+from ..protocol.events import Answer, Propose, Send, Timeout, Wait
 from ..trace import Crash, Open, Step, Trace
 
 Rule = Callable[[Any, Any], tuple[Any, tuple[Any, ...]]]

@@ -9,7 +9,8 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from ..protocol.ballot import Ballot
-from ..protocol.messages import Accept, Decide, Effect, Save, Send
+from ..protocol.events import Decide, Effect, Save, Send
+from ..protocol.messages import Accept
 from ..protocol.static import STEPS
 from ..trace import Open, Step, Trace
 from .telling import message

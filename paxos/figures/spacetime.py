@@ -11,7 +11,8 @@ from itertools import pairwise
 
 from ..outcome import broken, chosen
 from ..protocol.acceptor import Acceptor
-from ..protocol.messages import Accept, Decide, Prepare, Propose, Send, Timeout
+from ..protocol.events import Decide, Propose, Send, Timeout
+from ..protocol.messages import Accept, Prepare
 from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, kept, kind, text
 from .parting import Parting
 from .theme import KINDS, Drawing, Figure, fit, text_width, wrap

@@ -4,17 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..outcome import broken, chains, chosen, cost
-from ..protocol.messages import (
-    Accept,
-    Accepted,
-    Decide,
-    InSlot,
-    Prepare,
-    Promise,
-    Propose,
-    Refused,
-    Save,
-)
+from ..protocol.events import Decide, Propose, Save
+from ..protocol.messages import Accept, Accepted, InSlot, Prepare, Promise, Refused
 from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, kind, text
 
 # 256-colour codes near the palette of the figures, readable on black and on white.

@@ -9,16 +9,8 @@ from typing import Any
 
 from ..outcome import chosen, decision, logs
 from ..protocol.ballot import Ballot
-from ..protocol.messages import (
-    Accept,
-    Accepted,
-    Answer,
-    Prepare,
-    Promise,
-    Propose,
-    Refused,
-    Timeout,
-)
+from ..protocol.events import Answer, Propose, Timeout
+from ..protocol.messages import Accept, Accepted, Prepare, Promise, Refused
 from ..protocol.proposer import Proposer
 from ..trace import Sent, Trace, bare, kind, text
 from .theme import KINDS, Drawing, Figure, fit, text_width

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from .ballot import NO_BALLOT, Ballot
-from .messages import Accept, Accepted, Effect, Prepare, Promise, Refused, Save, Send
+from .events import Effect, Save, Send
+from .messages import Accept, Accepted, Prepare, Promise, Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from .ballot import Ballot
-from .messages import Accept, Accepted, Answer, Decide, Effect
+from .events import Answer, Decide, Effect
+from .messages import Accept, Accepted
 from .quorum import Flexible
 
 

@@ -9,19 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import acceptor, learner, proposer
-from .messages import (
-    Answer,
-    Command,
-    Decide,
-    Effect,
-    InSlot,
-    Propose,
-    Save,
-    Send,
-    Timeout,
-    Value,
-    Wait,
-)
+from .events import Answer, Decide, Effect, Propose, Save, Send, Timeout, Wait
+from .messages import Command, InSlot, Value
 from .quorum import Flexible
 
 

@@ -1,4 +1,4 @@
-"""What passes between the roles (messages), into a role (events), and out (effects).
+"""What passes between the roles.
 
 Frozen dataclasses, not NamedTuples: tuples of different kinds with equal fields compare
 equal, and an Accepted taken for a Promise would be a very quiet bug.
@@ -6,7 +6,6 @@ equal, and an Accepted taken for a Promise would be a very quiet bug.
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Literal
 
 from .ballot import Ballot
 
@@ -72,64 +71,3 @@ class Command:
 
 Reply = Promise | Accepted | Refused
 Message = Prepare | Accept | Reply | InSlot
-
-
-# Events: what can happen to a proposer or a learner. To an acceptor, only requests.
-@dataclass(frozen=True, slots=True)
-class Propose:
-    """The user asks for `value`."""
-
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A message arrives from an acceptor, whose name is on the envelope only."""
-
-    acceptor: str
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    """The wait asked for with `Wait(..., timer)` is over."""
-
-    timer: Ballot | InSlot
-
-
-# Effects: what a step asks its driver to do, in this order.
-@dataclass(frozen=True, slots=True)
-class Save:
-    """Put `state` on stable storage; what follows must wait until it is safe there."""
-
-    state: object
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send `message`: to all acceptors, to all learners, or back to the sender."""
-
-    to: Literal["acceptors", "learners", "sender"]
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Wake me with `Timeout(timer)` unless I ask for another wait or decide before.
-
-    How long is the driver's business; `why` tells it which patience is meant.
-    """
-
-    why: Literal["answers", "rival"]
-    timer: Ballot | InSlot
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """Tell the user: `value` is chosen, in `ballot`."""
-
-    ballot: Ballot
-    value: Value
-
-
-Effect = Save | Send | Wait | Decide

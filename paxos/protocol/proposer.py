@@ -5,21 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from .ballot import NO_BALLOT, Ballot
-from .messages import (
-    Accept,
-    Accepted,
-    Answer,
-    Decide,
-    Effect,
-    Prepare,
-    Promise,
-    Propose,
-    Refused,
-    Send,
-    Timeout,
-    Value,
-    Wait,
-)
+from .events import Answer, Decide, Effect, Propose, Send, Timeout, Wait
+from .messages import Accept, Accepted, Prepare, Promise, Refused, Value
 from .quorum import Flexible
 
 Result = tuple["Proposer", tuple[Effect, ...]]
