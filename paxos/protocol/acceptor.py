@@ -1,6 +1,8 @@
 """The acceptor: three rules, one `case` each. This is the whole memory of Paxos."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .ballot import NO_BALLOT, Ballot
 from .events import Effect, Save, Send
@@ -39,3 +41,19 @@ def step(acceptor: Acceptor, request: Prepare | Accept) -> Result:
 
         case Prepare(ballot) | Accept(ballot):  # refuse
             return acceptor, (Send("sender", Refused(ballot, acceptor.promised)),)
+
+
+def replay(
+    requests: Iterable[Prepare | Accept], memory: Acceptor = Acceptor()
+) -> tuple[Acceptor, tuple[Promise | Accepted | Refused, ...]]:
+    """Fold the rule over requests: the memory at the end, and the reply to each.
+
+    Whoever can read what an acceptor was asked needs no acceptor to know its answers.
+    """
+    replies: list[Any] = []
+    for request in requests:
+        memory, effects = step(memory, request)
+        replies += [
+            e.message for e in effects if isinstance(e, Send) and e.to == "sender"
+        ]
+    return memory, tuple(replies)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .ballot import Ballot
-from .messages import InSlot, Message, Value
+from .messages import Message, Value
 
 
-# Events. An acceptor knows only one kind: a request, that is, a message.
+# Events. An acceptor, a disk and a list know only one kind: a message.
 @dataclass(frozen=True, slots=True)
 class Propose:
     """The user asks for `value`."""
@@ -17,7 +17,10 @@ class Propose:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A message arrives from an acceptor, whose name is on the envelope only."""
+    """A message arrives from an acceptor, whose name is on the envelope only.
+
+    Or from a disk or a list, which take the acceptor's place.
+    """
 
     acceptor: str
     message: Message
@@ -27,7 +30,12 @@ class Answer:
 class Timeout:
     """The wait asked for with `Wait(..., timer)` is over."""
 
-    timer: Ballot | InSlot
+    timer: Ballot
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The node is up, for the first time or again. Only a client of a memory is told."""
 
 
 # Effects: what a step asks its driver to do, in this order.
@@ -40,9 +48,9 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send `message`: to all acceptors, to all learners, or back to the sender."""
+    """Send `message`: to all "acceptors", to one node by its name, to the "sender"."""
 
-    to: Literal["acceptors", "learners", "sender"]
+    to: str
     message: Message
 
 
@@ -53,8 +61,8 @@ class Wait:
     How long is the driver's business; `why` tells it which patience is meant.
     """
 
-    why: Literal["answers", "rival"]
-    timer: Ballot | InSlot
+    why: Literal["answers", "rival", "news"]
+    timer: Ballot
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +73,12 @@ class Decide:
     value: Value
 
 
-Effect = Save | Send | Wait | Decide
+@dataclass(frozen=True, slots=True)
+class Distrust:
+    """Tell the user: this list is not used any more, and why."""
+
+    name: str
+    why: str
+
+
+Effect = Save | Send | Wait | Decide | Distrust

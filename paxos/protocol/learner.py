@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from .ballot import Ballot
 from .events import Answer, Decide, Effect
-from .messages import Accept, Accepted
+from .messages import Accept, Accepted, Chosen
 from .quorum import Flexible
 
 
@@ -35,6 +35,9 @@ def step(me: Learner, event: Answer) -> tuple[Learner, tuple[Effect, ...]]:
 
         case Answer(who, Accepted(b)) if not me.chosen:  # count the vote
             return replace(me, votes=tuple(sorted({*me.votes, (b, who)}))), ()
+
+        case Answer(_, Chosen(b, value)) if not me.chosen:  # somebody knows
+            return replace(me, chosen=Accept(b, value), votes=()), (Decide(b, value),)
 
         case _:  # known already
             return me, ()

@@ -1,139 +1,150 @@
-"""From one decision to an append-only log: one Static Paxos instance per slot.
+"""Many decisions: one ballot for all slots of a log.
 
-The simplest honest form. Nothing is shared between slots, so every entry pays for both
-phases.
+While it stands, phase 2 is enough ("Paxos Made Simple", section 3). No rule is new:
+`proposer.step` counts promises, `acceptor.step` votes, `learner.step` counts votes, and
+each slot must be asked for its `binding_value`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import islice
+from typing import Literal
 
-from . import acceptor, learner, proposer
-from .events import Answer, Decide, Effect, Propose, Save, Send, Timeout, Wait
-from .messages import Command, InSlot, Value
+from . import learner, proposer
+from .ballot import Ballot
+from .events import Answer, Decide, Effect, Propose, Send, Timeout, Wait
+from .learner import Learner
+from .messages import Accept, Command, InSlot, Promise, Promises, Refused
+from .proposer import Proposer, binding_value
 from .quorum import Flexible
+from .votes import Slots, Votes, in_order, vote
 
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """One state of a role for each slot that was touched. Slots count from 0."""
-
-    fresh: object  # the state of an untouched slot
-    used: tuple[tuple[int, object], ...] = ()  # (slot, state), in order of slot
-
-    def at(self, slot: int) -> Any:
-        return dict(self.used).get(slot, self.fresh)
-
-    def put(self, slot: int, state: object) -> "Slots":
-        used = {**dict(self.used), slot: state}
-        return replace(self, used=tuple((slot, used[slot]) for slot in sorted(used)))
+Batch = tuple[Command, ...]
+NOOP: Batch = ()
+BATCH, WINDOW = 16, 4  # commands in a slot; slots asked for and not known to be decided
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """A client that wants its commands in the log, and so must find its end."""
+    """A client of a log. It leads when it has something to say; it listens always."""
 
-    identity: str
-    proposers: Slots
-    pending: tuple[Command, ...] = ()  # ours, not in the log yet, oldest first
+    proposer: Proposer  # in its phase "decide" its ballot holds for every slot
+    log: tuple[Batch, ...] = ()  # what was decided, up to the first gap
+    learners: tuple[tuple[int, Learner], ...] = ()  # of slots above
+    pending: tuple[Command, ...] = ()  # ours, not known to be in the log; oldest first
     count: int = 0  # our commands so far
-    log: tuple[Value, ...] = ()  # the decided slots, as far as this client knows
+    votes: Slots = ()  # all that promises for our ballot have reported
+    asked: Slots = ()  # what we ask for in our ballot, until it is decided
+    free: int = 0  # the first slot that we have asked nothing for in our ballot
+
+    @property
+    def ballot(self) -> Ballot:
+        return self.proposer.ballot
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.pending)
+
+    settled = False  # there is always more to learn
+
+    @property
+    def leads(self) -> bool:
+        return self.proposer.phase == "decide"
 
 
 Result = tuple[Writer, tuple[Effect, ...]]
 
 
-def prefix(learners: Slots) -> tuple[Value, ...]:
-    """The log as a learner knows it: decided slots up to the first gap."""
-    log: list[Value] = []
-    while (known := learners.at(len(log)).chosen) is not None:
-        log.append(known.value)
-    return tuple(log)
-
-
 def step(w: Writer, event: Propose | Answer | Timeout) -> Result:
-    """Propose the oldest pending command for the first slot not known to be decided."""
+    """Commands wait their turn; one phase 1 serves them all."""
     match event:
-        case Propose(text):  # append
-            command = Command(w.identity, w.count, str(text))
+        case Propose(text):
+            command = Command(w.proposer.identity, w.count, str(text))
             now = replace(w, pending=(*w.pending, command), count=w.count + 1)
-            return (now, ()) if w.pending else ask(now)
+            if w.leads:
+                return ask(now, {})
+            first = Propose(None) if w.proposer.phase == "idle" else Timeout(w.ballot)
+            return (now, ()) if w.busy else led(now, first)
 
-        case _:  # an event of the slot's own Paxos
-            proposers, effects = in_slots(proposer.step)(w.proposers, event)
-            w = replace(w, proposers=proposers)
-            for told in effects:
-                if isinstance(told, Decide):
-                    return decided(w, told)
-            return w, effects
+        case Answer(who, InSlot(_, Promises(b, votes))) if (
+            b == w.ballot and not w.leads
+        ):
+            known = sorted({*w.votes, *votes}, key=lambda its: (its[0], its[1].ballot))
+            return led(replace(w, votes=tuple(known)), Answer(who, Promise(b, None)))
 
+        case Answer(who, InSlot(_, Refused() as no) | (Refused() as no)):
+            return led(w, Answer(who, no))
 
-def ask(w: Writer) -> Result:
-    """Run a proposer in the slot after our log. It may find it taken, and adopt."""
-    slot = len(w.log)
-    p, effects = proposer.step(w.proposers.at(slot), Propose(w.pending[0]))
-    w = replace(w, proposers=w.proposers.put(slot, p))
-    return w, tuple(wrap(slot, effect, w.proposers) for effect in effects)
+        case Answer(who, InSlot(slot, heard)) if slot >= len(w.log):
+            return learn(w, slot, Answer(who, heard))
 
-
-def decided(w: Writer, told: Decide) -> Result:
-    """Our slot is decided: for our command, or for another's and ours moves on."""
-    value = told.value.content if isinstance(told.value, InSlot) else told.value
-    ours = bool(w.pending) and w.pending[0] == value
-    w = replace(w, log=(*w.log, value), pending=w.pending[1:] if ours else w.pending)
-    w, effects = ask(w) if w.pending else (w, ())
-    return w, (told, *effects) if ours else effects
+        case Timeout() if w.pending or w.asked:
+            return led(w, event)
+    return w, ()
 
 
-def in_slots(step: Callable[..., Any]) -> Callable[[Slots, Any], Any]:
-    """Make a step for many slots out of a step for one. No rule is added or changed."""
-
-    def stepped(slots: Slots, event: Any) -> tuple[Slots, tuple[Effect, ...]]:
-        slot, inner = unwrap(event)
-        state, effects = step(slots.at(slot), inner)
-        slots = slots.put(slot, state)
-        return slots, tuple(wrap(slot, effect, slots) for effect in effects)
-
-    return stepped
-
-
-def unwrap(event: Any) -> tuple[int, Any]:
-    """The slot an event belongs to, and the event without it."""
-    match event:
-        case Answer(who, InSlot(slot, message)):
-            return slot, Answer(who, message)  # type: ignore[arg-type]
-        case Timeout(InSlot(slot, timer)):
-            return slot, Timeout(timer)  # type: ignore[arg-type]
-        case InSlot(slot, request):
-            return slot, request
-    raise ValueError(f"{event!r} belongs to no slot")
+def led(w: Writer, event: Propose | Answer | Timeout) -> Result:
+    """What the proposer does that leads, for every slot after our log at once."""
+    lead, effects = proposer.step(w.proposer, event)
+    if lead.phase == "decide" != w.proposer.phase:
+        return take_over(replace(w, proposer=lead))
+    if lead.ballot != w.ballot:
+        w = replace(w, votes=(), asked=())
+    w = replace(w, proposer=lead)
+    ours = (one.message for one in effects if isinstance(one, Send))
+    waits = (one for one in effects if isinstance(one, Wait))
+    return w, (*(Send("acceptors", InSlot(len(w.log), one)) for one in ours), *waits)
 
 
-def wrap(slot: int, effect: Effect, slots: Slots) -> Effect:
-    """The same effect, marked with its slot. What is saved is every slot at once."""
-    match effect:
-        case Send(to, message):
-            return Send(to, InSlot(slot, message))
-        case Wait(why, timer):
-            return Wait(why, InSlot(slot, timer))
-        case Decide(ballot, value):
-            return Decide(ballot, InSlot(slot, value))
-        case Save():
-            return Save(slots)
+def take_over(w: Writer) -> Result:
+    """Ask for whatever may be chosen, in each slot; for a no-op where nothing can be.
+
+    A gap would stop the log for ever. A no-op over a vote would undo a decision.
+    """
+    end = max((slot + 1 for slot, _ in w.votes), default=0)
+    bound = {}
+    for slot in range(len(w.log), end):
+        value = binding_value((its for n, its in w.votes if n == slot), NOOP)
+        bound[slot] = Accept(w.ballot, value)
+    return ask(replace(w, votes=(), free=max(end, len(w.log))), bound)
 
 
-STEPS = {
-    "proposer": step,
-    "acceptor": in_slots(acceptor.step),
-    "learner": in_slots(learner.step),
-}
+def ask(w: Writer, bound: dict[int, Accept]) -> Result:
+    """Ask for votes: for what binds us, and for what waits, as far as the window goes."""
+    free, new = max(w.free, len(w.log)), dict(bound)
+    sure = {
+        one for its in (*dict(w.asked).values(), *new.values()) for one in its.value
+    }
+    waiting = iter([one for one in w.pending if one not in sure] if w.leads else [])
+    while free < len(w.log) + WINDOW and (batch := tuple(islice(waiting, BATCH))):
+        new[free] = Accept(w.ballot, batch)
+        free += 1
+    w = replace(w, asked=in_order({**dict(w.asked), **new}), free=free)
+    sends = [Send("acceptors", InSlot(slot, its)) for slot, its in new.items()]
+    why: Literal["answers", "rival"] = "rival" if w.proposer.waits else "answers"
+    return w, (*sends, *([Wait(why, w.ballot)] if w.asked or w.pending else []))
 
 
-def start(role: str, identity: str, quorums: Flexible) -> Slots | Writer:
-    """The state in which a role opens."""
-    match role:
-        case "acceptor":
-            return Slots(acceptor.Acceptor())
-        case "learner":
-            return Slots(learner.Learner(quorums))
-    return Writer(identity, Slots(proposer.Proposer(identity, quorums)))
+def learn(w: Writer, slot: int, answer: Answer) -> Result:
+    """Count a vote in one slot. Whatever is decided makes room for what waits."""
+    learners = dict(w.learners)
+    mine, news = learner.step(learners.get(slot, Learner(w.proposer.quorums)), answer)
+    learners[slot], log = mine, w.log
+    if not news:
+        return replace(w, learners=in_order(learners)), ()
+    while (known := learners.get(len(log))) and known.chosen:
+        learners.pop(len(log))
+        log = (*log, known.chosen.value)
+    w = replace(w, log=log, learners=in_order(learners))
+    (told,) = (one for one in news if isinstance(one, Decide))
+    pending = tuple(one for one in w.pending if one not in told.value)
+    asked = tuple(its for its in w.asked if its[0] != slot)
+    w, more = ask(replace(w, pending=pending, asked=asked), {})
+    return w, (replace(told, value=InSlot(slot, told.value)), *more)
+
+
+STEPS = {"proposer": step, "acceptor": vote, "learner": step}
+
+
+def start(role: str, identity: str, quorums: Flexible) -> Votes | Writer:
+    """The state in which a role opens. A learner is a writer with nothing to say."""
+    return Votes() if role == "acceptor" else Writer(Proposer(identity, quorums))

@@ -6,7 +6,14 @@ machine is (Schneider 1990).
 
 from collections.abc import Iterable
 
+from .messages import Command
+
 Board = tuple[tuple[str, str], ...]  # (name, value), in order of name
+
+
+def commands(log: Iterable[tuple[Command, ...]]) -> tuple[Command, ...]:
+    """The entries of a log, in order. A command that was decided twice counts once."""
+    return tuple(dict.fromkeys(one for batch in log for one in batch))
 
 
 def apply(board: Board, command: str) -> Board:

@@ -31,6 +31,11 @@ class Proposer:
         """Are we waiting for acceptors to answer?"""
         return self.phase in ("prepare", "decide")
 
+    @property
+    def waits(self) -> bool:
+        """Have we stepped back before a rival?"""
+        return self.phase == "wait"
+
     def enough(self, phase: Literal[1, 2], acceptor: str) -> bool:
         """Is the phase complete with this acceptor's answer?"""
         heard = [name for name, _ in self.promises] if phase == 1 else self.accepted

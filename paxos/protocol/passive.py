@@ -1,0 +1,153 @@
+"""Passive Paxos: no acceptor answers. There are lists, and everybody can append and read.
+
+A phase, on each list: append your request, *then* fetch (Han et al. 2015, section 3.3).
+Whoever reads a list folds the acceptor's rules over it, and so knows the answer to each
+request in it. The proposer is the one of Static Paxos.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from .ballot import NO_BALLOT, Ballot
+from .events import (
+    Answer,
+    Decide,
+    Distrust,
+    Effect,
+    Opened,
+    Propose,
+    Send,
+    Timeout,
+    Wait,
+)
+from .lists import Entry, Genesis, List, View, keep, read
+from .log import Writer
+from .member import Member, advance, blank, opened
+from .messages import Append, Appended, Entries, Refused, Value
+from .quorum import Flexible
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One who reads all lists, and appends to them when it wants something."""
+
+    identity: str  # the author of its entries, drawn anew at every open
+    member: Member | Writer
+    views: tuple[tuple[str, View], ...]  # by list
+    sent: int = 0  # our entries so far
+    heard: tuple[str, ...] = ()  # lists that have answered since we last asked
+    online: bool = False  # enough lists answered when we last asked
+    wishes: tuple[Value, ...] = ()  # kept while we are offline
+    conditional: bool = False  # append only where we know the end
+
+    @property
+    def state(self) -> Literal["offline", "follower", "proposer"]:
+        if not self.online:
+            return "offline"
+        return "proposer" if self.member.busy else "follower"
+
+    def view(self, name: str) -> View:
+        return dict(self.views)[name]
+
+    def reaches(self, lists: Sequence[str]) -> bool:
+        return self.member.proposer.quorums.reached(1, lists)
+
+
+Result = tuple[Client, tuple[Effect, ...]]
+
+
+def step(me: Client, event: Opened | Propose | Answer | Timeout) -> Result:
+    """Carry out the phases of a proposer on lists; without a wish, only read."""
+    match event:
+        case Opened():
+            return look(me, NO_BALLOT)
+
+        case Propose(wish) if not me.online:  # keep it
+            return replace(me, wishes=(*me.wishes, wish)), ()
+
+        case Timeout(timer) if not (me.reaches(me.heard) or me.member.proposer.waits):
+            return look(replace(me, online=False), timer)
+
+        case Timeout(timer) if not me.member.busy or timer != me.member.ballot:
+            return (me, ()) if me.member.settled else look(me, NO_BALLOT)
+
+        case Propose() | Timeout():
+            return carry_out(me, *advance(me.member, event))
+
+        case Answer(name, Appended(entry, position)) if position == me.view(name).end:
+            return hear(me, name, Entries(position, (entry,)))  # all before it is known
+
+        case Answer(name, Appended(entry, done=False)):  # another was faster
+            return me, (Send(name, Append(entry)),)
+
+        case Answer(name, Appended()):
+            return me, (Send(name, me.view(name).fetch),)
+
+        case Answer(name, Entries() as news):
+            return hear(me, name, news)
+    return me, ()
+
+
+def look(me: Client, timer: Ballot) -> Result:
+    """Ask every list what is new."""
+    asks = (Send(name, view.fetch) for name, view in me.views if not view.trouble)
+    return replace(me, heard=()), (*asks, Wait("news", timer))
+
+
+def hear(me: Client, name: str, news: Entries) -> Result:
+    """Fold what is new in a list, and give the member each reply that stands in it.
+
+    A reply to our request is there only if the request is: an append that was lost is
+    never taken for a promise or a vote.
+    """
+    old = me.view(name)
+    view, replies = read(old, news.after, news.entries)
+    me = replace(me, views=tuple(sorted({**dict(me.views), name: view}.items())))
+    if replies is None:  # no answer
+        return me, (Distrust(name, view.trouble),) * (view.trouble != old.trouble)
+    heard = tuple(sorted({*me.heard, name}))
+    me = replace(me, heard=heard, online=me.online or me.reaches(heard))
+    answers: list[Any] = [Answer(name, reply) for reply in replies]
+    # Drop our proposal where a larger number has appeared (see `proposer.step`).
+    rival = Answer(name, Refused(me.member.ballot, view.memory.promised))
+    wishes = [Propose(wish) for wish in me.wishes] if me.online else []
+    me = replace(me, wishes=() if me.online else me.wishes)
+    return carry_out(me, *advance(me.member, *answers, rival, *wishes))
+
+
+def carry_out(me: Client, member: Any, effects: Iterable[Effect]) -> Result:
+    """What the member asks of acceptors is appended to every list."""
+    out, sent = list[Effect](), me.sent
+    for effect in effects:
+        if not isinstance(effect, Send):
+            out.append(effect)
+            continue
+        entry = Entry(me.identity, sent, effect.message)
+        for name, view in me.views:
+            at = view.end + sent - me.sent if me.conditional else None
+            out += [Send(name, Append(entry, at))] if not view.trouble else []
+        sent += 1
+    done = any(isinstance(one, Decide) for one in out)
+    if done and not member.settled and not member.busy:
+        out.append(Wait("news", NO_BALLOT))
+    heard = me.heard if sent == me.sent else ()
+    return replace(me, member=member, sent=sent, heard=heard), tuple(out)
+
+
+STEPS = {"client": step, "list": keep}
+
+
+def start(
+    role: str,
+    name: str,
+    quorums: Flexible,
+    lists: Sequence[str] = (),
+    many: bool = False,
+) -> Client | List:
+    """The state in which a role opens. `many`: the decisions of a log, not one."""
+    if role == "list":
+        return List((Genesis(name, tuple(lists)),))
+    me = opened(name, quorums, many)
+    views = ((one, View(Genesis(one, tuple(lists)), blank(me))) for one in lists)
+    return Client(name, me, tuple(views))

@@ -1,0 +1,72 @@
+"""What an acceptor remembers: of one decision, or of a log; as a process, or read by others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import acceptor
+from .acceptor import Acceptor
+from .ballot import NO_BALLOT, Ballot
+from .events import Effect, Save, Send
+from .messages import Accept, InSlot, Promise, Promises
+
+Slots = tuple[tuple[int, Accept], ...]  # votes, each with its slot
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What an acceptor of a log never forgets: one promise, and its last vote in each slot."""
+
+    promised: Ballot = NO_BALLOT
+    votes: Slots = ()
+
+
+def vote(mine: Votes, request: InSlot) -> tuple[Votes, tuple[Effect, ...]]:
+    """Answer one request by `acceptor.step`. What one slot promises, all slots promise."""
+    slot, votes = request.slot, dict(mine.votes)
+    now, effects = acceptor.step(
+        Acceptor(mine.promised, votes.get(slot)), request.content
+    )
+    if now.vote:
+        votes[slot] = now.vote
+    mine = Votes(now.promised, in_order(votes))
+    return mine, tuple(in_slot(slot, effect, mine) for effect in effects)
+
+
+def in_slot(slot: int, effect: Effect, mine: Votes) -> Effect:
+    """The effect for a log: all is saved, and a promise reports every slot from here on."""
+    match effect:
+        case Send(to, Promise(ballot)):
+            votes = tuple(its for its in mine.votes if its[0] >= slot)
+            return Send(to, InSlot(slot, Promises(ballot, votes)))
+        case Send(to, message):
+            return Send(to, InSlot(slot, message))
+    return Save(mine)
+
+
+def in_order(slots: dict[int, Any]) -> tuple[tuple[int, Any], ...]:
+    """A dictionary by slot, as a tuple."""
+    return tuple(sorted(slots.items(), key=lambda its: its[0]))
+
+
+Memory = Acceptor | Votes  # of one decision, of many
+
+
+def fold(memory: Any, request: Any) -> tuple[Any, list[Any]]:
+    """One more request, by the rules of an acceptor: the memory then, and the reply."""
+    rules: Any = vote if isinstance(memory, Votes) else acceptor.step
+    memory, effects = rules(memory, request)
+    return memory, [
+        one.message for one in effects if getattr(one, "to", "") == "sender"
+    ]
+
+
+def union(memories: Sequence[Any]) -> Any:
+    """A memory of all that these remember: the highest promise, the highest votes."""
+    promised = max(memory.promised for memory in memories)
+    if isinstance(memories[0], Acceptor):
+        votes = [memory.vote for memory in memories if memory.vote]
+        return Acceptor(promised, max(votes, key=lambda its: its.ballot, default=None))
+    slots = (its for memory in memories for its in memory.votes)
+    highest = dict(sorted(slots, key=lambda its: its[1].ballot))  # the last one stays
+    return Votes(promised, in_order(highest))
