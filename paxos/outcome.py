@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .protocol import events, log, messages, static
+from .protocol import events, machine, messages, static
+from .protocol.kinds import PROTOCOLS, cast
 from .trace import Open, Step, Trace, bare, kept
 
 
@@ -24,21 +25,25 @@ class Chosen:
 
 def slots(trace: Trace) -> list[int | None]:
     """The slots that were voted on; only None where there is no log."""
-    found = {bare(step.event)[0] for step in trace.steps() if trace.role(step.node) == "acceptor"}
+    found = {slot for _, slot, _, _ in _votes(trace)}
     return sorted(found, key=lambda slot: -1 if slot is None else slot)
 
 
 def history(trace: Trace, slot: int | None = None) -> static.History:
     """What the all-seeing eye has seen of one slot."""
-    wishes: list[Any] = []
-    decided: list[messages.Accept] = []
-    for step in trace.steps():
-        for effect in step.effects[: step.done]:
-            if isinstance(effect, events.Decide) and bare(effect.value)[0] == slot:
-                decided.append(messages.Accept(effect.ballot, bare(effect.value)[1]))
-        wishes += _wishes(step, slot)
     votes = tuple((who, vote) for _, its, who, vote in _votes(trace) if its == slot)
-    return static.History(trace.header.quorums, tuple(wishes), votes, tuple(decided))
+    decided = [
+        messages.Accept(effect.ballot, bare(effect.value)[1])
+        for step in trace.steps()
+        for effect in step.effects[: step.done]
+        if isinstance(effect, events.Decide) and bare(effect.value)[0] == slot
+    ]
+    asked = [step.event.value for step in trace.steps() if isinstance(step.event, events.Propose)]
+    if slot is not None:  # a batch of wishes is a wish, and so is the empty one
+        states = (getattr(step.state, "member", step.state) for step in trace.steps())
+        wished = {one for state in states for one in getattr(state, "pending", ())}
+        asked = [vote.value for _, vote in votes if wished.issuperset(vote.value)]
+    return static.History(trace.header.quorums, tuple(asked), votes, tuple(decided))
 
 
 def chosen(trace: Trace) -> list[Chosen]:
@@ -57,13 +62,12 @@ def chosen(trace: Trace) -> list[Chosen]:
 
 def _votes(trace: Trace) -> Iterator[tuple[int, int | None, str, messages.Accept]]:
     """Every vote: (record number, slot, acceptor, vote). It counts once it is saved, said or not."""
+    remembers = PROTOCOLS[trace.header.protocol].remembers
     for index, record in enumerate(trace.records):
-        if isinstance(record, Step):
-            slot, event = bare(record.event)
+        if isinstance(record, Step) and trace.role(record.node) == remembers and kept(record):
             said = [one.message for one in record.effects if isinstance(one, events.Send)]
-            accepted = any(isinstance(bare(one)[1], messages.Accepted) for one in said)
-            if isinstance(event, messages.Accept) and accepted and kept(record):
-                yield index, slot, record.node, event
+            for slot, vote in cast(record.state, record.event, said):
+                yield index, slot, record.node, vote
 
 
 def decision(trace: Trace) -> Chosen:
@@ -96,15 +100,18 @@ def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:
 
     Empty where there is no log.
     """
-    if trace.header.protocol != "log":
+    kind = PROTOCOLS[trace.header.protocol]
+    if not kind.many:
         return []
-    held: dict[str, tuple[Any, ...]] = dict.fromkeys(trace.of("learner"), ())
+    readers = trace.of(kind.listens or kind.asks)
+    held: dict[str, tuple[Any, ...]] = dict.fromkeys(readers, ())
     grown: list[tuple[int, tuple[Any, ...], int]] = []
     longest: tuple[Any, ...] = ()
     for record in trace.records:
         if isinstance(record, Open | Step) and record.node in held:
             if isinstance(record, Open) or kept(record):
-                held[record.node] = log.prefix(record.state)
+                batches = getattr(record.state, "member", record.state).log
+                held[record.node] = machine.commands(batches)
             longest = max(longest, *held.values(), key=len)
             least = min(map(len, held.values()))
             if not grown or grown[-1][1:] != (longest, least):
@@ -132,13 +139,6 @@ def chains(trace: Trace) -> dict[int, int]:
             reached[record.node] = found[index] = longest
             chain.update((one.id, longest + 1) for one in record.sent)
     return found
-
-
-def _wishes(step: Step, slot: int | None) -> list[Any]:
-    """What users asked for: the value itself, or the commands that a log's client made of it."""
-    if not isinstance(step.event, events.Propose):
-        return []
-    return [step.event.value] if slot is None else list(step.state.pending)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,23 @@ from dataclasses import dataclass, field, is_dataclass
 from typing import Any, Literal
 
 from .codec import decode, encode
-from .protocol import acceptor, events, learner, log, messages, proposer, quorum, static
+from .protocol import (
+    acceptor,
+    blocks,
+    disk,
+    events,
+    learner,
+    lists,
+    log,
+    member,
+    messages,
+    passive,
+    proposer,
+    quorum,
+    votes,
+)
 from .protocol.ballot import Ballot
+from .protocol.kinds import PROTOCOLS, Kind
 
 FORMAT, VERSION = "paxos-trace", 1
 TICK = 1000
@@ -59,12 +74,7 @@ class Sent:
 
 
 Event = (
-    messages.Prepare
-    | messages.Accept
-    | events.Propose
-    | events.Answer
-    | events.Timeout
-    | messages.InSlot
+    messages.Message | events.Propose | events.Answer | events.Timeout | events.Opened | lists.Amiss
 )
 
 
@@ -138,7 +148,7 @@ class Trace:
     def __post_init__(self) -> None:
         seen: dict[str, str] = {}
         for record in self.records:
-            identity = getattr(record.state, "identity", None) if isinstance(record, Open) else None
+            identity = _identity(record.state) if isinstance(record, Open) else None
             if isinstance(record, Open) and identity is not None:
                 lives = sum(name.split("'")[0] == record.node for name in seen.values())
                 mark = "'" * lives if lives < 4 else f"'{lives}"
@@ -160,6 +170,13 @@ class Trace:
         return f"{ballot.round}.{self.names.get(ballot.proposer, ballot.proposer[:6])}"
 
 
+def _identity(state: Any) -> str | None:
+    """The identity under which whoever is in this state proposes."""
+    for inner in ("member", "proposer"):
+        state = getattr(state, inner, state)
+    return getattr(state, "identity", None)
+
+
 def kind(message: Any) -> str:
     """The kind of a message, in lower case: `prepare`, also for a Prepare in a slot."""
     return type(bare(message)[1]).__name__.lower()
@@ -175,6 +192,8 @@ def text(value: Any) -> str:
     """A value as a user wrote it, and the slot that it was chosen for, if any."""
     if isinstance(value, messages.InSlot):
         return f"{text(value.content)} (slot {value.slot})"
+    if isinstance(value, tuple):  # a batch
+        return ", ".join(map(text, value)) or "no-op"
     return value.text if isinstance(value, messages.Command) else str(value)
 
 
@@ -188,7 +207,10 @@ def kept(step: Step) -> bool:
 
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
-    for module in (messages, events, acceptor, proposer, learner, quorum, log)
+    for module in (
+        *(messages, events, acceptor, proposer, learner, quorum, votes, log),
+        *(member, blocks, disk, lists, passive),
+    )
     for kind in vars(module).values()
     if isinstance(kind, type) and is_dataclass(kind)
 } | {kind.__name__: kind for kind in (Header, Open, Sent, Step, Lost, Crash, Cut, Heal, End)}
@@ -248,15 +270,16 @@ def _check(things: list[Any], known: set[int | str]) -> None:
 
 
 def _check_header(header: Header) -> None:
-    for role in sorted({role for _, role in header.nodes} - static.STEPS.keys()):
-        raise TraceError(f"no role is called {role!r}; there are {', '.join(static.STEPS)}")
+    if header.protocol not in PROTOCOLS:
+        raise TraceError(f"no protocol is called {header.protocol!r}")
+    roles = PROTOCOLS[header.protocol].steps
+    for role in sorted({role for _, role in header.nodes} - roles.keys()):
+        raise TraceError(f"no role is called {role!r}; there are {', '.join(roles)}")
     least, most = sorted((header.quorums.phase1, header.quorums.phase2))
     if not 1 <= least <= most <= header.quorums.of:
         raise TraceError(f"quorums of {least} and {most} out of {header.quorums.of} cannot be")
     if header.tick < 1:
         raise TraceError(f"{header.tick} ticks are no message delay")
-    if header.protocol not in _STATES:
-        raise TraceError(f"no protocol is called {header.protocol!r}")
 
 
 def _check_record(newest: Record, header: Header, known: set[int | str]) -> None:
@@ -273,51 +296,31 @@ def _check_record(newest: Record, header: Header, known: set[int | str]) -> None
     if isinstance(newest, Open | Step):
         _check_state(newest.state, header.protocol, nodes[newest.node])
     if isinstance(newest, Step):
-        _check_step(newest, known, header.protocol == "log")
+        _check_step(newest, known, PROTOCOLS[header.protocol])
     named = {one.to for one in getattr(newest, "sent", ())}
     for name in sorted(named.union(*getattr(newest, "groups", ())) - nodes.keys()):
         raise TraceError(f"no node is called {name!r}; there are {', '.join(nodes)}")
 
 
-# The kind of state of each role, and for a log the kind of state in each slot.
-_STATES: dict[str, dict[str, tuple[type, ...]]] = {
-    "static": {
-        "proposer": (proposer.Proposer,),
-        "acceptor": (acceptor.Acceptor,),
-        "learner": (learner.Learner,),
-    },
-    "log": {
-        "proposer": (log.Writer,),
-        "acceptor": (log.Slots, acceptor.Acceptor),
-        "learner": (log.Slots, learner.Learner),
-    },
-}
-
-
 def _check_state(state: Any, protocol: str, role: str) -> None:
-    """Is it a state of this role; are, in a log, the states in its slots?"""
-    kinds = _STATES[protocol][role]
-    good = isinstance(state, kinds[0])
-    if isinstance(state, log.Writer):
-        state, kinds = state.proposers, (log.Writer, proposer.Proposer)
-    inner = (state.fresh, *(one for _, one in state.used)) if isinstance(state, log.Slots) else ()
-    if not good or not all(isinstance(one, kinds[-1]) for one in inner):
+    """Is it a state of this role?"""
+    if not isinstance(state, PROTOCOLS[protocol].states[role]):
         raise TraceError(f"no {role} of {protocol} can be in the state {str(state)[:60]!r}")
 
 
-def _check_step(step: Step, known: set[int | str], slotted: bool) -> None:
+def _check_step(step: Step, known: set[int | str], kind: Kind) -> None:
     if not isinstance(step.event, Event):
         raise TraceError(f"Step.event cannot be {str(step.event)[:60]!r}")
     if not 0 <= step.done <= len(step.effects):
         raise TraceError(f"{step.done} effects done of {len(step.effects)}")
     said = [one.message for one in step.sent]
     said += [one.message for one in step.effects if isinstance(one, events.Send)]
-    heard = getattr(step.event, "message", step.event)
+    heard = getattr(step.event, "message", getattr(step.event, "request", step.event))
     said += [heard] if isinstance(heard, messages.Message) else []
     for message in said:
-        slot, content = bare(message)
-        plain = isinstance(content, messages.Message) and not isinstance(content, messages.InSlot)
-        if not plain or (slot is not None) != slotted:
+        slotted = isinstance(message, messages.InSlot)
+        content = isinstance(bare(message)[1], messages.Request | messages.Reply)
+        if not isinstance(message, kind.messages) or (slotted and not content):
             raise TraceError(f"no message is {str(message)[:60]!r}")
     for one in step.sent:
         if one.id in known:

@@ -7,6 +7,8 @@
     crash n1 at 4 for 10          n1 stops at time 4 and comes back at 14
     crash n1 after save 1         n1 stops right after its first save, before it answers
     cut ann n1 | ben n2 from 2 to 9    in between, these two groups do not hear each other
+    junk s1 at 4                  something else lands in this list; every reader skips it
+    poison s1 at 4                an entry of a newer version; every reader stops there
 
 Times are in mean message delays; a number counts the messages that fit the line, from 1.
 """
@@ -16,14 +18,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-SENDS = {
-    "prepare": "proposer",
-    "promise": "acceptor",
-    "accept": "proposer",
-    "accepted": "acceptor",
-    "refused": "acceptor",
-}
+from ..protocol.lists import Entry
+
+ASKS = ("prepare", "accept", "write", "read", "append", "fetch")  # of those who remember
+ANSWERS = ("promise", "accepted", "refused", "written", "blocks", "appended", "entries")
+KINDS = (*ASKS, *ANSWERS)
 
 
 class FaultError(ValueError):
@@ -69,7 +70,16 @@ class CutBetween:
     end: float
 
 
-Fault = OnMessage | CrashAt | CrashAfterSave | CutBetween
+@dataclass(frozen=True, slots=True)
+class Litter:
+    """Something lands in a list that no client of this version has written."""
+
+    node: str
+    thing: Any
+    at: float
+
+
+Fault = OnMessage | CrashAt | CrashAfterSave | CutBetween | Litter
 
 _NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
 _ON_MESSAGE = re.compile(
@@ -79,18 +89,24 @@ _ON_MESSAGE = re.compile(
 )
 _CRASH_AT = re.compile(rf"crash (\S+) at {_NUMBER}(?: for {_NUMBER})?")
 _CRASH_SAVE = re.compile(rf"crash (\S+) after save (\d+)(?: for {_NUMBER})?")
+_LITTER = re.compile(rf"(junk|poison) (\S+) at {_NUMBER}")
 _CUT = re.compile(rf"cut (.+?) from {_NUMBER} to {_NUMBER}")
 
 
 def script(lines: Iterable[str], roles: Mapping[str, Sequence[str]]) -> list[Fault]:
     """Read a whole script. Raises FaultError for a line that cannot be read or cannot come true."""
+    asks, remembers = list(roles)[:2]
     faults = [parse(line, [name for names in roles.values() for name in names]) for line in lines]
     for line, fault in zip(lines, faults, strict=True):
         match fault:
-            case CrashAfterSave(node) if node not in roles["acceptor"]:
-                raise FaultError(f"{line!r}: {node} never saves anything; only acceptors do")
-            case OnMessage(kind=kind, sender=str(sender)) if sender not in roles[SENDS[kind]]:
-                raise FaultError(f"{line!r}: {sender} never sends that; {SENDS[kind]}s do")
+            case CrashAfterSave(node) if node not in roles[remembers]:
+                raise FaultError(f"{line!r}: {node} never saves anything; only {remembers}s do")
+            case OnMessage(kind=kind, sender=str(sender)):
+                sends = asks if kind in ASKS else remembers
+                if sender not in roles[sends]:
+                    raise FaultError(f"{line!r}: {sender} never sends that; {sends}s do")
+            case Litter(node) if node not in roles.get("list", ()):
+                raise FaultError(f"{line!r}: {node} is no list, where things could land")
     spans = [("cut", one.start, one.end) for one in faults if isinstance(one, CutBetween)]
     for one in faults:
         if isinstance(one, CrashAt):
@@ -112,8 +128,8 @@ def parse(line: str, nodes: Iterable[str]) -> Fault:
         )
     match fault:
         case OnMessage(act, kind, nth, _, _, by):
-            if kind not in SENDS:
-                raise FaultError(f"{line!r}: no message is a {kind!r}; use {', '.join(SENDS)}")
+            if kind not in KINDS:
+                raise FaultError(f"{line!r}: no message is a {kind!r}; use {', '.join(KINDS)}")
             if nth == 0:
                 raise FaultError(f"{line!r}: messages are counted from 1")
             if (act == "delay") != (by > 0):
@@ -146,6 +162,9 @@ def _read(text: str) -> Fault | None:
     if match := _CRASH_SAVE.fullmatch(text):
         node, nth, lasts = match.groups()
         return CrashAfterSave(node, int(nth), float(lasts) if lasts else None)
+    if match := _LITTER.fullmatch(text):
+        thing = "junk" if match[1] == "junk" else Entry("newer", 0, "of a newer version")
+        return Litter(match[2], thing, float(match[3]))
     if match := _CUT.fullmatch(text):
         groups = tuple(tuple(group.split()) for group in match[1].split("|"))
         return CutBetween(groups, float(match[2]), float(match[3]))

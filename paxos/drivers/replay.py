@@ -64,7 +64,7 @@ class Replay(Simulation):
         """Would this message change anything for whoever it is for?"""
         node = self.nodes[one.to]
         event = Answer(sender, one.message)
-        return bool(self.rules.STEPS[node.role](node.state, event) != (node.state, ()))
+        return bool(self.rules.steps[node.role](node.state, event) != (node.state, ()))
 
     def again(self, record: Any) -> None:
         """Let happen what this record says has happened."""

@@ -15,40 +15,19 @@ from itertools import count
 from random import Random
 from typing import Any, Literal
 
-from ..protocol import log, static
-from ..protocol.events import Answer, Decide, Propose, Save, Send, Timeout, Wait
-from ..protocol.quorum import Flexible, majority
+from ..protocol.events import Answer, Decide, Opened, Propose, Save, Send, Timeout, Wait
+from ..protocol.kinds import PROTOCOLS
+from ..protocol.lists import Amiss
+from ..protocol.messages import Append, Fetch, InSlot
 from ..trace import TICK, Crash, Cut, Header, Heal, Lost, Open, Record, Sent, Step, Trace, kind
-from .faults import CrashAfterSave, CrashAt, CutBetween, OnMessage, script
+from .faults import CrashAfterSave, CrashAt, CutBetween, Litter, OnMessage, script
+from .setting import World, check, names, quorums, ticks, wishes
 
-PROTOCOLS: dict[str, Any] = {"static": static, "log": log}
-PEOPLE = ("ann", "ben", "cleo", "dan", "eve", "finn", "gus", "hana")
+__all__ = ["PROTOCOLS", "Simulation", "World", "check", "names", "quorums", "simulate"]
+
 PATIENCE = 6 * TICK  # how long a proposer waits for answers
 BACKOFF = 3 * TICK  # the first wait after a rival; doubles with each round, at random within
 DOWN = 8 * TICK  # mean time a crashed node stays down
-MOST, LONGEST = 100, 100_000  # nodes of a role; message delays
-
-
-@dataclass(frozen=True)
-class World:
-    """Everything that a run depends on. Times are in mean message delays, chances from 0 to 1."""
-
-    protocol: str = "static"
-    seed: int = 0
-    proposers: int = 3
-    acceptors: int = 3
-    learners: int = 1
-    phase1: int | None = None  # quorum sizes; a majority unless given
-    phase2: int | None = None
-    wishes: Sequence[tuple[float, str, str]] | None = None  # (time, proposer, what it asks for)
-    loss: float = 0.0
-    duplicate: float = 0.0
-    crash: float = 0.0  # chance that a node crashes in the middle of a step
-    partition: float = 0.0  # chance, per message delay, that the network splits for a while
-    jitter: float = 0.5  # a message takes 1 - jitter to 1 + jitter
-    backoff: Literal["random", "fixed"] = "random"
-    until: float = 200.0
-    faults: Sequence[str] = ()
 
 
 def simulate(world: World | None = None, **changes: Any) -> Trace:
@@ -57,16 +36,6 @@ def simulate(world: World | None = None, **changes: Any) -> Trace:
     Raises ValueError for a world that cannot be.
     """
     return Simulation(replace(world or World(), **changes)).run()
-
-
-def names(world: World) -> dict[str, list[str]]:
-    """Who is there, by role."""
-    extra = [f"p{number}" for number in range(len(PEOPLE) + 1, world.proposers + 1)]
-    return {
-        "proposer": [*PEOPLE, *extra][: world.proposers],
-        "acceptor": [f"n{number}" for number in range(1, world.acceptors + 1)],
-        "learner": [f"l{number}" for number in range(1, world.learners + 1)],
-    }
 
 
 @dataclass
@@ -101,6 +70,7 @@ class Simulation:
         self.agenda: list[tuple[int, int, Callable[[], None]]] = []
         self.number, self.ids, self.fitting = count(), count(1), Counter[int]()
         self.senders: dict[int, str] = {}
+        self.last = max((ticks(time) for time, _, _ in wishes(world)), default=0)
 
     def chance(self, purpose: str) -> Random:
         """A stream of chance for one purpose, so that more of one does not change the others."""
@@ -126,7 +96,11 @@ class Simulation:
                 self.at(ticks(fault.start), happens)
                 self.at(ticks(fault.start), partial(self.split, fault.groups))
                 self.at(ticks(fault.end), partial(self.heal, fault.groups))
-        if world.partition:
+            elif isinstance(fault, Litter):
+                self.at(ticks(fault.at), happens)
+                thing = Append(fault.thing)
+                self.at(ticks(fault.at), partial(self.step, self.nodes[fault.node], thing))
+        if world.partition or world.outages:
             self.at(TICK, self.weather)
         while self.agenda and self.agenda[0][0] <= ticks(world.until):
             self.now, _, act = heapq.heappop(self.agenda)
@@ -145,10 +119,16 @@ class Simulation:
 
     def open(self, node: Node) -> None:
         """Start, or come back: with what was saved, or with nothing and a new identity."""
-        fresh = self.rules.start(node.role, self.identity(node), self.quorums)
+        drawn, rules = self.identity(node), self.rules
+        name = node.name if node.role in rules.named else drawn
+        fresh = rules.start(node.role, name, self.quorums, self.roles[rules.remembers])
         node.state = fresh if node.saved is None else node.saved
+        if self.world.conditional and node.role == rules.asks:
+            node.state = replace(node.state, conditional=True)
         node.up = True
         self.records.append(Open(self.now, node.name, node.state))
+        if node.role == "client":
+            self.step(node, Opened())
         for wish in list(node.wishes):  # the user asks again
             if node.up:  # it may crash while it is asked
                 self.step(node, Propose(wish))
@@ -172,7 +152,7 @@ class Simulation:
 
     def step(self, node: Node, event: Any, received: int | None = None) -> None:
         """Let the rules decide, then carry out the effects, in order, up to a crash."""
-        node.state, effects = self.rules.STEPS[node.role](node.state, event)
+        node.state, effects = self.rules.steps[node.role](node.state, event)
         crash = self.crash_point(node, effects)
         done, sent = crash[0] if crash else len(effects), list[Sent]()
         for effect in effects[:done]:
@@ -202,20 +182,42 @@ class Simulation:
                 node.saved, node.saves = state, node.saves + 1
             case Send(to, message):
                 back = [self.senders[received]] if received is not None else []
-                for name in back if to == "sender" else self.roles[to.removesuffix("s")]:
+                for name in back if to == "sender" else self.called(to):
                     one = Sent(next(self.ids), name, message)
                     self.senders[one.id] = node.name
                     sent.append(one)
                     self.post(node.name, one)
             case Wait(why, timer):
                 node.timer = mine = next(self.number)
-                self.at(self.now + self.patience(why, timer), lambda: self.wake(node, mine, timer))
+                wake = partial(self.wake, node, mine, timer, why)
+                self.at(self.now + self.patience(why, timer), wake)
+            case Decide(_, InSlot(_, batch)):
+                node.timer = next(self.number)
+                for one in batch:
+                    if self.knows(node).proposer.identity == one.client and one.text in node.wishes:
+                        node.wishes.remove(one.text)
             case Decide():
                 node.timer, node.wishes = next(self.number), node.wishes[1:]
 
-    def wake(self, node: Node, mine: int, timer: Any) -> None:
-        if node.timer == mine:
+    def called(self, to: str) -> list[str]:
+        """Who is meant: one by name, or all of a role."""
+        return [to] if to in self.nodes else self.roles[to.removesuffix("s")]
+
+    def wake(self, node: Node, mine: int, timer: Any, why: str) -> None:
+        if node.timer == mine and not (why == "news" and self.over(node)):
             self.step(node, Timeout(timer))
+
+    def knows(self, node: Node) -> Any:
+        """The part of a client's state that wants something and knows what is decided."""
+        return getattr(node.state, "member", node.state)
+
+    def over(self, node: Node) -> bool:
+        """Is there no news to come? Then a client that only listens may stop asking."""
+        clients = [one for one in self.nodes.values() if one.role == self.rules.asks]
+        if self.now < self.last or any(one.wishes for one in clients):
+            return False
+        known = [len(getattr(self.knows(one), "log", ())) for one in (node, *clients)]
+        return known[0] == max(known) and not any(self.knows(one).settled for one in clients)
 
     def patience(self, why: str, timer: Any) -> int:
         """How long to wait, in ticks.
@@ -223,12 +225,12 @@ class Simulation:
         After a rival: at random, within a window that doubles with the round, so that two who
         keep getting in each other's way will one day not.
         """
-        if why == "answers":
-            return PATIENCE
+        twice = 1 if self.rules.remembers == "acceptor" else 2  # a phase is two round trips
+        if why != "rival":
+            return PATIENCE * twice
         if self.world.backoff == "fixed":
             return TICK // 2
-        ballot = getattr(timer, "content", timer)
-        window = BACKOFF << min(ballot.round, 5)
+        window = twice * BACKOFF << min(timer.round, 5)
         return TICK // 2 + int(self.chance("backoff").random() * window)
 
     # What happens to a message.
@@ -265,10 +267,21 @@ class Simulation:
             self.lose(one.id, "cut off")
         elif not node.up:
             self.lose(one.id, "node down")
-        elif node.role == "acceptor":
-            self.step(node, one.message, one.id)
+        elif node.role == self.rules.remembers:
+            self.step(node, self.served(node, one.message), one.id)
         else:
             self.step(node, Answer(sender, one.message), one.id)
+
+    def served(self, node: Node, request: Any) -> Any:
+        """The request, or what a service in a bad moment makes of it."""
+        if isinstance(request, Append | Fetch):
+            dice = self.chance(f"service {node.name}")
+            roll, behind = dice.random(), 1 + int(dice.random() * 3)
+            if isinstance(request, Append) and roll < self.world.lost_appends:
+                return Amiss(request)
+            if isinstance(request, Fetch) and roll < self.world.stale_reads:
+                return Amiss(request, behind)
+        return request
 
     # What happens to the network.
 
@@ -288,7 +301,7 @@ class Simulation:
         self.records.append(Heal(self.now))
 
     def weather(self) -> None:
-        """Perhaps split the network in two, for one to eight message delays."""
+        """Perhaps split the network in two, or take one who remembers away, for a while."""
         dice = self.chance("partition")
         if not self.cut and dice.random() < self.world.partition:
             left = [name for name in self.nodes if dice.random() < 0.5]
@@ -296,8 +309,11 @@ class Simulation:
             if left and right:
                 self.split((tuple(left), tuple(right)))
                 self.at(self.now + ticks(1 + 7 * dice.random()), partial(self.heal, self.cut))
-        to_come = self.now < max(ticks(time) for time, _, _ in wishes(self.world))
-        if to_come or any(node.wishes for node in self.nodes.values()):
+        dice = self.chance("outage")
+        if dice.random() < self.world.outages:
+            names = self.roles[self.rules.remembers]
+            self.crash(self.nodes[names[int(dice.random() * len(names))]], 2 + 10 * dice.random())
+        if self.now < self.last or any(node.wishes for node in self.nodes.values()):
             self.at(self.now + TICK, self.weather)
 
 
@@ -305,61 +321,3 @@ def fits(fault: OnMessage, sender: str, one: Sent) -> bool:
     """Is this message one that the fault is about?"""
     ends = fault.to in (None, one.to) and fault.sender in (None, sender)
     return ends and kind(one.message) == fault.kind
-
-
-def ticks(delays: float) -> int:
-    """Virtual time is counted in whole ticks."""
-    return round(delays * TICK)
-
-
-def quorums(world: World) -> Flexible:
-    """The quorums of a world. Raises ValueError if they do not meet."""
-    whole = majority(world.acceptors)
-    return Flexible(
-        world.acceptors,
-        whole.phase1 if world.phase1 is None else world.phase1,
-        whole.phase2 if world.phase2 is None else world.phase2,
-    )
-
-
-def wishes(world: World) -> Sequence[tuple[float, str, str]]:
-    """Unless told otherwise everybody wants the car, one and a half message delays apart."""
-    if world.wishes is not None:
-        return world.wishes
-    people = names(world)["proposer"]
-    say = "book saturday {}" if world.protocol == "log" else "{}"
-    return [
-        (1.5 * number, name, say.format(name.capitalize())) for number, name in enumerate(people)
-    ]
-
-
-def check(world: World) -> None:
-    """Refuse a world that cannot be, in one sentence that says what to do."""
-    if world.protocol not in PROTOCOLS:
-        raise ValueError(
-            f"no protocol is called {world.protocol!r}; there are {', '.join(PROTOCOLS)}"
-        )
-    for what in ("proposers", "acceptors", "learners"):
-        least, asked = 0 if what == "learners" else 1, getattr(world, what)
-        if asked < least:
-            raise ValueError(f"{asked} {what}: a run needs at least {least}.")
-        if asked > MOST:
-            raise ValueError(f"{asked} {what}: more than {MOST} would run for hours; use fewer.")
-    for what in ("loss", "duplicate", "crash", "partition"):
-        if not 0 <= getattr(world, what) <= 1:
-            raise ValueError(f"{what} is a chance: {getattr(world, what)} is not from 0 to 1.")
-    if not 0 <= world.jitter < 1:
-        raise ValueError(
-            f"jitter {world.jitter} is not from 0 to below 1: time cannot run backwards."
-        )
-    if not 0 <= world.until <= LONGEST:
-        raise ValueError(f"until {world.until} is not from 0 to {LONGEST:,} message delays.")
-    if world.backoff not in ("random", "fixed"):
-        raise ValueError(f"no backoff is called {world.backoff!r}; there are random, fixed.")
-    for time, name, _ in wishes(world):
-        if not 0 <= time <= LONGEST:
-            raise ValueError(
-                f"{name} cannot wish at {time}: it is before the run begins, or never."
-            )
-        if name not in names(world)["proposer"]:
-            raise ValueError(f"{name!r} wishes something but is no proposer; raise --proposers.")

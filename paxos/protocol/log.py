@@ -145,6 +145,6 @@ def learn(w: Writer, slot: int, answer: Answer) -> Result:
 STEPS = {"proposer": step, "acceptor": vote, "learner": step}
 
 
-def start(role: str, identity: str, quorums: Flexible) -> Votes | Writer:
+def start(role: str, identity: str, quorums: Flexible, *_: object) -> Votes | Writer:
     """The state in which a role opens. A learner is a writer with nothing to say."""
     return Votes() if role == "acceptor" else Writer(Proposer(identity, quorums))

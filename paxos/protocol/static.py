@@ -13,7 +13,7 @@ from .quorum import Flexible
 STEPS = {"proposer": proposer.step, "acceptor": acceptor.step, "learner": learner.step}
 
 
-def start(role: str, identity: str, quorums: Flexible) -> object:
+def start(role: str, identity: str, quorums: Flexible, *_: object) -> object:
     """The state in which a role opens, and comes back if nothing was saved."""
     match role:
         case "acceptor":

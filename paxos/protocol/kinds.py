@@ -1,0 +1,119 @@
+"""The kinds of Paxos in this book: who asks, who remembers, who listens."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from . import disk, log, passive, static
+from .acceptor import Acceptor
+from .blocks import Block, Disk, answers
+from .learner import Learner
+from .lists import Entry, List, View, read
+from .log import Writer
+from .messages import (
+    Accept,
+    Accepted,
+    Append,
+    Appended,
+    Blocks,
+    Entries,
+    Fetch,
+    InSlot,
+    Read,
+    Reply,
+    Request,
+    Write,
+    Written,
+)
+from .proposer import Proposer
+from .votes import Votes
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One protocol, as those see it who run it, record it or judge it."""
+
+    steps: Mapping[str, Any]  # by role
+    start: Callable[..., Any]  # (role, name, quorums, names of those who remember)
+    states: Mapping[str, type]  # of each role
+    messages: Any  # what may pass between the roles
+    many: bool = False  # a log, not one decision
+    named: tuple[str, ...] = ()  # roles that keep their name when they open again
+
+    @property
+    def asks(self) -> str:
+        """The role of those who want something."""
+        return next(iter(self.steps))
+
+    @property
+    def remembers(self) -> str:
+        """The role of those who remember: acceptors, or what stands in their place."""
+        return list(self.steps)[1]
+
+    @property
+    def listens(self) -> str | None:
+        """The role of those who only listen, where there is one."""
+        return list(self.steps)[2] if len(self.steps) > 2 else None
+
+
+_ONE = {"proposer": Proposer, "acceptor": Acceptor, "learner": Learner}
+_MANY = {"proposer": Writer, "acceptor": Votes, "learner": Writer}
+_DISK = {"client": disk.Processor, "disk": Disk}
+_LIST = {"client": passive.Client, "list": List}
+_BLOCKS, _ENTRIES = Write | Written | Read | Blocks, Append | Appended | Fetch | Entries
+
+_NAMED = ("client", "disk")
+
+PROTOCOLS = {
+    "static": Kind(static.STEPS, static.start, _ONE, Request | Reply),
+    "log": Kind(log.STEPS, log.start, _MANY, InSlot, True),
+    "disk": Kind(disk.STEPS, disk.start, _DISK, _BLOCKS, False, _NAMED),
+    "disk-log": Kind(
+        disk.STEPS, partial(disk.start, many=True), _DISK, _BLOCKS, True, _NAMED
+    ),
+    "passive": Kind(passive.STEPS, passive.start, _LIST, _ENTRIES, False, ("list",)),
+    "passive-log": Kind(
+        passive.STEPS,
+        partial(passive.start, many=True),
+        _LIST,
+        _ENTRIES,
+        True,
+        ("list",),
+    ),
+}
+
+
+def cast(
+    state: Any, event: Any, said: list[Any]
+) -> Iterator[tuple[int | None, Accept]]:
+    """The votes that a step of one who remembers has cast: (slot, vote).
+
+    Seen by an eye that sees all. `said` is what the step told. A disk votes for what was
+    written unless a higher ballot was there; a list, for what its fold accepts.
+    """
+    match state, event:
+        case Disk(blocks), Write(owner, Block(memory)) if said:
+            one = () if isinstance(memory, Votes) else (memory.vote,)
+            votes = memory.votes if isinstance(memory, Votes) else ()
+            for request in [*one, *(InSlot(slot, vote) for slot, vote in votes)]:
+                vote = getattr(request, "content", request)
+                if vote and vote.ballot == memory.promised:
+                    yield from voted(request, answers([request], owner, Blocks(blocks)))
+        case List((*before, entry)), Append(Entry() as new) if said and said[0].done:
+            blank = Votes() if isinstance(new.content, InSlot) else Acceptor()
+            view, _ = read(View(before[0], blank), 0, tuple(before))
+            _, replies = read(view, len(before), (entry,))
+            yield from voted(new.content, replies or [])
+        case _:
+            yield from voted(event, said)
+
+
+def voted(request: Any, replies: Iterable[Any]) -> Iterator[tuple[int | None, Accept]]:
+    """The vote that these replies to a request amount to, if they do."""
+    slot, plain = None, request
+    if isinstance(request, InSlot):
+        slot, plain = request.slot, request.content
+    said = [one.content if isinstance(one, InSlot) else one for one in replies]
+    if isinstance(plain, Accept) and any(isinstance(one, Accepted) for one in said):
+        yield slot, plain
