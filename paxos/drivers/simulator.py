@@ -47,6 +47,7 @@ class Node:
     state: Any = None
     saved: Any = None
     saves: int = 0
+    since: int = 0  # what was asked before is answered to nobody: another life asked it
     up: bool = True
     timer: int = 0  # the number of the last wait; an earlier one means nothing any more
     wishes: list[str] = field(default_factory=list)  # asked of it and not decided yet
@@ -70,6 +71,7 @@ class Simulation:
         self.agenda: list[tuple[int, int, Callable[[], None]]] = []
         self.number, self.ids, self.fitting = count(), count(1), Counter[int]()
         self.senders: dict[int, str] = {}
+        self.origins: dict[int, int] = {}  # the id of an answer -> of what it answers
         self.last = max((ticks(time) for time, _, _ in wishes(world)), default=0)
 
     def chance(self, purpose: str) -> Random:
@@ -126,6 +128,8 @@ class Simulation:
         if self.world.conditional and node.role == rules.asks:
             node.state = replace(node.state, conditional=True)
         node.up = True
+        if node.role == rules.asks and node.role in rules.named:
+            node.since = next(self.ids)
         self.records.append(Open(self.now, node.name, node.state))
         if node.role == "client":
             self.step(node, Opened())
@@ -185,6 +189,7 @@ class Simulation:
                 for name in back if to == "sender" else self.called(to):
                     one = Sent(next(self.ids), name, message)
                     self.senders[one.id] = node.name
+                    self.origins[one.id] = received or one.id
                     sent.append(one)
                     self.post(node.name, one)
             case Wait(why, timer):
@@ -265,7 +270,7 @@ class Simulation:
         node = self.nodes[one.to]
         if self.apart(sender, one.to):
             self.lose(one.id, "cut off")
-        elif not node.up:
+        elif not node.up or self.origins[one.id] < node.since:
             self.lose(one.id, "node down")
         elif node.role == self.rules.remembers:
             self.step(node, self.served(node, one.message), one.id)

@@ -7,8 +7,7 @@ from functools import partial, reduce
 from operator import and_
 from typing import Literal
 
-from . import static
-from .model import Action, Claim, Finite, Reading, Thing, Truth, choices, names
+from .model import Action, Claim, Finite, Model, Reading, Thing, Truth, choices, names
 
 Verdict = Literal["proved", "refuted", "unknown"]
 When = str  # "start", the name of an action, "always", or "possible"
@@ -26,38 +25,39 @@ class Check:
     example: tuple[str, ...] = ()
 
 
-def questions() -> Iterator[tuple[When, Claim]]:
+def questions(model: Model) -> Iterator[tuple[When, Claim]]:
     """Initiation, consecution of each invariant by each action, safety; and that all can happen."""
-    for when in ("start", *(action.name for action in static.ACTIONS)):
-        yield from ((when, claim) for claim in static.INVARIANTS)
-    yield from (("always", goal) for goal in static.SAFETY)
-    yield from (("possible", action.guard) for action in static.ACTIONS)
-    yield "possible", static.decision
+    for when in ("start", *(action.name for action in model.actions)):
+        yield from ((when, claim) for claim in model.invariants)
+    yield from (("always", goal) for goal in model.safety)
+    yield from (("possible", action.guard) for action in model.actions)
+    yield from (("possible", claim) for claim in model.possible)
 
 
-def formula(when: When, claim: Claim, w: Reading) -> Truth:
-    """What only a counterexample makes true; if it should be possible, what only an example does."""
+def formula(
+    model: Model, when: When, claim: Claim, w: Reading, supposed: Iterable[Claim] | None = None
+) -> Truth:
+    """What only a counterexample makes true; if it should be possible, what only an example does.
+
+    `supposed`: what is true before; None: all axioms and invariants.
+    """
     if when == "start":  # nothing has happened, and the claim is false
         nothing = w.no(w.same(w.none, w.none))
         return w.no(always(claim, replace(w, holds=lambda *_: nothing)))
-    known = reduce(and_, [always(it, w) for it in static.INVARIANTS])
-    known = static.order(w) & static.quorums(w) & known
+    held = (*model.axioms, *model.invariants) if supposed is None else supposed
+    known = reduce(and_, [always(it, w) for it in held])
     if when == "always":  # the invariant holds, and what it is for does not
         return known & w.no(always(claim, w))
     if when == "possible":  # the invariant holds, and this may happen
         return known & w.some(partial(claim, w), names(claim))
-    action = named(when)
+    action = model.named(when)
     return known & w.some(partial(breaks, action, claim, w), action.letters)
 
 
 def always(claim: Claim, w: Reading) -> Truth:
     """The claim about all things."""
-    return w.every(partial(claim, w), names(claim))
-
-
-def named(name: str) -> Action:
-    """The action of this name."""
-    return next(action for action in static.ACTIONS if action.name == name)
+    about = names(claim)
+    return w.every(partial(claim, w), about) if about else claim(w)
 
 
 def breaks(action: Action, claim: Claim, w: Reading, *things: Thing) -> Truth:
@@ -89,17 +89,17 @@ def table(checks: Iterable[Check], times: bool = True) -> str:
     return "\n".join(lines)
 
 
-def report(checks: list[Check], times: bool = True) -> str:
+def report(checks: list[Check], scope: str, times: bool = True) -> str:
     """The table, every refutation in words, and the verdict."""
     lines = [table(checks, times)]
     for it in (it for it in checks if it.verdict == "refuted"):
         lines.append(f"\n{it.claim}, {it.when}: refuted")
         lines += (f"  {line}" for line in it.example)
     result = verdict(checks)
-    scope = ", for any number of acceptors, ballots and values" if result == "proved" else ""
+    size = f", for any number of {scope}" if result == "proved" else ""
     count = sum(it.verdict == result for it in checks)
     time = f", in {sum(it.seconds for it in checks):.1f} s" if times else ""
-    lines.append(f"\n{result}{scope}: {count} of {len(checks)} checks{time}")
+    lines.append(f"\n{result}{size}: {count} of {len(checks)} checks{time}")
     if result == "unknown":
         lines.append("Unknown is no proof. More time may help: --timeout")
     return "\n".join(lines)
@@ -112,20 +112,20 @@ def as_json(checks: list[Check]) -> str:
 
 
 def tell(
-    when: When, claim: Claim, w: Finite, facts: Iterable[tuple[Thing, ...]]
+    model: Model, when: When, claim: Claim, w: Finite, facts: Iterable[tuple[Thing, ...]]
 ) -> tuple[str, ...]:
     """An example in words: what is true, what happens then, what is false after it."""
     lines = [
         f"enough to {does}: {' and '.join(sorted(quorum))}"
-        for kind, does in (("promisers", "promise"), ("voters", "vote"))
+        for kind, does in (("promisers", "promise"), ("voters", "vote"), ("returners", "come back"))
         for quorum in w.domain[kind]
     ]
-    lines += [static.say(*fact) for fact in facts if fact[:3:2] != ("left", w.none)]
+    lines += [model.say(*fact) for fact in facts if fact[:3:2] != ("left", w.none)]
     if when not in ("start", "always", "possible"):
-        action = named(when)
+        action = model.named(when)
         wrong = (it for it in choices(w.domain, action.letters) if breaks(action, claim, w, *it))
         given = dict(zip(action.letters, next(wrong), strict=True))
         adds = [(name, it) for name, it in action.adds.items() if name != "left"]
-        said = [static.say(name, *(given[letter] for letter in it)) for name, it in adds]
+        said = [model.say(name, *(given[letter] for letter in it)) for name, it in adds]
         lines.append(f"then {when}: {' and '.join(said)}")
     return (*lines, *(() if when == "possible" else (f"now false: {claim.__doc__}",)))

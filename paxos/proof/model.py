@@ -7,6 +7,7 @@ text.
 """
 
 import operator
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,8 +21,9 @@ Claim = Callable[..., Truth]  # of a Reading and of things
 Domain = Mapping[str, Iterable[Thing]]  # of each sort, what there is
 
 # A name says what it ranges over, as in a mathematical text.
-SORTS = {"a": "acceptor", "p": "promisers", "q": "voters"}
-SORTS |= dict.fromkeys("bcd", "ballot") | dict.fromkeys("uv", "value")
+SORTS = {"a": "acceptor", "p": "promisers", "q": "voters", "r": "returners"}
+SORTS |= dict.fromkeys("bcdefg", "ballot") | dict.fromkeys("uvwx", "value")
+SORTS |= dict.fromkeys("ijk", "place")  # of an entry in a list
 
 
 def names(claim: Claim) -> str:
@@ -43,6 +45,7 @@ class Reading(ABC):
     none: Thing  # the ballot below all others, in which nobody ever votes
     mistake: str = ""  # the guard that is left out
     domain: Domain = field(default_factory=dict)  # known in a finite world only
+    found: dict[Any, Truth] = field(default_factory=dict, init=False)
 
     def __getattr__(self, relation: str) -> Callable[..., Truth]:
         return partial(self.holds, relation)
@@ -64,6 +67,10 @@ class Reading(ABC):
     def implies(self, x: Truth, y: Truth) -> Truth:
         return self.no(x) | y
 
+    def know(self, claim: Claim, *things: Thing) -> Truth:
+        """The claim about these things."""
+        return claim(self, *things)
+
     def unless(self, mistake: str, x: Truth) -> Truth:
         """A guard that is left out where this mistake is made, to see what dies of it."""
         return x | self.no(x) if mistake == self.mistake else x
@@ -82,6 +89,12 @@ class Finite(Reading):
     def all_of(self, quorum: Thing, claim: Claim) -> Truth:
         return self.all_true(map(claim, quorum))
 
+    def know(self, claim: Claim, *things: Thing) -> Truth:
+        """The claim about these things; asked again, the same answer."""
+        if (claim, things) not in self.found:
+            self.found[claim, things] = claim(self, *things)
+        return self.found[claim, things]
+
     def member(self, a: Thing, quorum: Thing) -> Truth:
         return self.known(a in quorum)
 
@@ -92,11 +105,36 @@ class Finite(Reading):
         return self.known(b < c)
 
 
+def few(
+    acceptors: str,
+    ballots: int,
+    places: int = 0,
+    *,
+    promise: Iterable[str],
+    vote: Iterable[str],
+    recover: Iterable[str] = (),
+) -> Domain:
+    """What there is in a small world: `n12` is n1 and n2. Ballot 0 is none."""
+    letter, *digits = acceptors
+    quorums = {
+        sort: [frozenset(letter + digit for digit in them) for them in its]
+        for sort, its in (("promisers", promise), ("voters", vote), ("returners", recover))
+    }
+    return {
+        "acceptor": [letter + digit for digit in digits],
+        "ballot": range(ballots + 1),
+        "value": ("Ann", "Ben"),
+        "place": range(1, places + 1),
+        **quorums,
+    }
+
+
 @dataclass(frozen=True)
 class Action:
     """A move: when it may happen, and what it adds to the relations.
 
-    `adds` gives for each relation the names of what is added; `<b` means every ballot below b.
+    `adds` gives for each relation the names of what is added; `<b` means every ballot below b, and
+    `*` everything.
     """
 
     guard: Claim
@@ -115,6 +153,8 @@ class Action:
         given = dict(zip(self.letters, things, strict=True))
 
         def new(x: Thing, it: str) -> Truth:
+            if it == "*":
+                return w.same(x, x)
             return w.below(x, given["b"]) if it == "<b" else w.same(x, given[it])
 
         def holds(relation: str, *fact: Thing) -> Truth:
@@ -124,3 +164,40 @@ class Action:
             return before | reduce(operator.and_, map(new, fact, self.adds[relation]))
 
         return replace(w, holds=holds)
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that a protocol's module says of it."""
+
+    scope: str  # what there may be any number of
+    relations: Mapping[str, tuple[str, str]]  # what each is about, and how to say that it holds
+    mistakes: Mapping[str, str]  # what can be left out of the guards
+    axioms: Sequence[Claim]  # what the world is like
+    actions: Sequence[Action]
+    invariants: Sequence[Claim]
+    safety: Sequence[Claim]
+    possible: Sequence[Claim]  # besides the actions
+    leans: Mapping[str, Sequence[Claim]] = field(default_factory=dict)  # see `supposed`
+    worlds: Sequence[Domain] = ()  # to look for examples in, small ones first
+
+    def say(self, relation: str, *things: Thing) -> str:
+        """A fact in words. Ballot 0 is none."""
+        letters, sentence = self.relations[relation]
+        said = sentence.format(**dict(zip(letters, things, strict=True)))
+        return re.sub(r"(its|the) vote for \w+ in ballot 0$", "no vote", said)
+
+    def named(self, name: str) -> Action:
+        """The action of this name."""
+        return next(action for action in self.actions if action.name == name)
+
+    def supposed(self, when: str, claim: Claim) -> Sequence[Claim]:
+        """What is enough to prove this claim: all that is true, unless the model names some.
+
+        To suppose less proves more. It is done where too much leads the solver astray.
+        """
+        name = claim.__name__
+        named = self.leans.get(f"{name} {when}", self.leans.get(name))
+        if named is None:
+            return (*self.axioms, *self.invariants)
+        return named if when == "always" else (claim, *named)

@@ -6,14 +6,12 @@ is one in a small world, and plain Python confirms it. Anything else is unknown.
 
 import time
 from collections.abc import Iterator
-from itertools import combinations, starmap
 from typing import Any
 
 import z3
 
-from . import static
 from .checks import Check, Verdict, formula, questions, tell
-from .model import SORTS, Claim, Domain, Finite, Reading, Thing, Truth, choices, names
+from .model import SORTS, Claim, Domain, Finite, Model, Reading, Thing, Truth, choices, names
 
 TIMEOUT = 10.0  # seconds for each check
 
@@ -57,75 +55,72 @@ def atom(*words: Thing) -> Truth:
     return z3.Bool(" ".join(map(str, words)))
 
 
-N1, N2 = frozenset({"n1"}), frozenset({"n2"})
-MAJORITIES = [*map(frozenset, combinations(("n1", "n2", "n3"), 2))]
-WORLDS = (  # to look for examples in: how many ballots, what is enough to promise, and to vote
-    (1, [N1], [N1]),
-    (2, [N1], [N1]),
-    (1, [N2], [N1]),
-    (3, [N1 | N2], [N1]),
-    (3, MAJORITIES, MAJORITIES),
-)
-
-
-def few(ballots: int, promisers: list[Thing], voters: list[Thing]) -> Domain:
-    """What there is in a small world. Ballot 0 is none."""
-    acceptors = sorted(frozenset().union(*promisers, *voters))
-    quorums = {"promisers": promisers, "voters": voters}
-    return {"acceptor": acceptors, "ballot": range(ballots + 1), "value": ("Ann", "Ben")} | quorums
-
-
-def prove(seed: int = 0, timeout: float = TIMEOUT, mistake: str = "") -> Iterator[Check]:
+def prove(
+    model: Model, seed: int = 0, timeout: float = TIMEOUT, mistake: str = ""
+) -> Iterator[Check]:
     """Put every question, one after the other. Raises ValueError for an unknown mistake."""
-    if mistake and mistake not in static.MISTAKES:
-        raise ValueError(f"no mistake is called {mistake!r}: use {', '.join(static.MISTAKES)}")
-    for when, claim in questions():
+    if mistake and mistake not in model.mistakes:
+        raise ValueError(f"no mistake is called {mistake!r}: use {', '.join(model.mistakes)}")
+    for when, claim in questions(model):
         started = time.perf_counter()
-        verdict, found = answer(when, claim, seed, timeout, mistake)
+        verdict, found = answer(model, when, claim, seed, timeout, mistake)
         yield Check(when, claim.__name__, verdict, time.perf_counter() - started, found)
 
 
 def answer(
-    when: str, claim: Claim, seed: int = 0, timeout: float = TIMEOUT, mistake: str = ""
+    model: Model,
+    when: str,
+    claim: Claim,
+    seed: int = 0,
+    timeout: float = TIMEOUT,
+    mistake: str = "",
 ) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict, and an example where one is found."""
     deadline = time.monotonic() + timeout
     solver, none = z3.Solver(), z3.Const("none", z3.DeclareSort("ballot"))
     solver.set("random_seed", seed)
-    solver.set("ctrl_c", False)  # Python stops us, not the solver, which would answer unknown
     if when != "possible":
-        solver.add(formula(when, claim, AnyNumber(relation, none, mistake)))
-        left = int(1000 * (deadline - time.monotonic()))
-        solver.set("timeout", max(left, 1))  # 0 would be for ever
-        if left > 0 and solver.check() == z3.unsat:
+        supposed = model.supposed(when, claim)
+        solver.add(formula(model, when, claim, AnyNumber(relation, none, mistake), supposed))
+        if asked(solver, deadline) == z3.unsat:
             return "proved", ()
-    found = example(when, claim, deadline, mistake)
+    found = example(model, when, claim, deadline, mistake)
     if not found:
         return "unknown", ()
     return ("proved" if when == "possible" else "refuted"), found
 
 
-def example(when: str, claim: Claim, deadline: float, mistake: str) -> tuple[str, ...]:
+def asked(solver: Any, deadline: float, *more: Truth) -> Any:
+    """The solver's answer, if it comes in time."""
+    left = int(1000 * (deadline - time.monotonic()))
+    solver.set("timeout", max(left, 1))  # 0 would be for ever
+    solver.set("ctrl_c", False)  # Python stops us, not the solver, which would answer unknown
+    return solver.check(*more) if left > 0 else z3.unknown
+
+
+def example(
+    model: Model, when: str, claim: Claim, deadline: float, mistake: str
+) -> tuple[str, ...]:
     """A small world in which the formula is true, in words; empty if none is found in time."""
-    for domain in starmap(few, WORLDS):
+    for domain in model.worlds:
         if time.monotonic() > deadline:
             break
         solver = z3.Solver()
-        solver.add(formula(when, claim, FewThings(atom, 0, mistake, domain)))
-        if solver.check() == z3.sat:
-            facts = fewest(solver, domain)
+        solver.add(formula(model, when, claim, FewThings(atom, 0, mistake, domain)))
+        if asked(solver, deadline) == z3.sat:
+            facts = fewest(solver, model, domain)
             w = Finite(lambda *fact, facts=facts: fact in facts, 0, mistake, domain)
-            assert formula(when, claim, w), "what the solver found is no example"
-            return tell(when, claim, w, facts)
+            assert formula(model, when, claim, w), "what the solver found is no example"
+            return tell(model, when, claim, w, facts)
     return ()
 
 
-def fewest(solver: Any, domain: Domain) -> list[tuple[Thing, ...]]:
+def fewest(solver: Any, model: Model, domain: Domain) -> list[tuple[Thing, ...]]:
     """Of the facts that the solver leaves open, as few as possible.
 
     They are denied one after the other in a fixed order, so that every solver ends with the same.
     """
-    named = static.RELATIONS.items()
+    named = model.relations.items()
     facts = [(name, *it) for name, (about, _) in named for it in choices(domain, about)]
     true = []
     for fact in reversed(facts):

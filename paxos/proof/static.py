@@ -6,9 +6,7 @@ range over: `a` acceptors; `b`, `c`, `d` ballots; `u`, `v` values; `p` quorums o
 phase 2.
 """
 
-import re
-
-from .model import Action, Reading, Thing, Truth
+from .model import Action, Model, Reading, Thing, Truth, few
 
 RELATIONS = {  # what each is about, and how to say that it holds
     "asked": ("b", "ballot {b} was prepared"),
@@ -175,8 +173,21 @@ def decision(w: Reading, b: Thing, c: Thing, v: Thing) -> Truth:
     return w.decided(b, v) & w.below(b, c) & w.proposed(c, v)
 
 
-def say(relation: str, *things: Thing) -> str:
-    """A fact in words. Ballot 0 is none."""
-    letters, sentence = RELATIONS[relation]
-    said = sentence.format(**dict(zip(letters, things, strict=True)))
-    return re.sub(r"its vote for \w+ in ballot 0$", "no vote", said)
+MAJORITIES = ("12", "13", "23")
+MODEL = Model(
+    scope="acceptors, ballots and values",
+    relations=RELATIONS,
+    mistakes=MISTAKES,
+    axioms=(order, quorums),
+    actions=ACTIONS,
+    invariants=INVARIANTS,
+    safety=SAFETY,
+    possible=(decision,),
+    worlds=(
+        few("n1", 1, promise=["1"], vote=["1"]),
+        few("n1", 2, promise=["1"], vote=["1"]),
+        few("n12", 1, promise=["2"], vote=["1"]),
+        few("n12", 3, promise=["12"], vote=["1"]),
+        few("n123", 3, promise=MAJORITIES, vote=MAJORITIES),
+    ),
+)

@@ -50,7 +50,7 @@ def store(disk: Disk, request: Any) -> tuple[Disk, tuple[Effect, ...]]:
             return now, (Save(now), Send("sender", Written(block)))
         case Read():
             return disk, (Send("sender", Blocks(disk.blocks)),)
-    return disk, ()  # an old write, come late
+    return disk, (Send("sender", Written(blocks[request.owner])),)  # it came late
 
 
 def answers(requests: Iterable[Any], mine: str, blocks: Blocks) -> list[Any]:

@@ -27,7 +27,7 @@ class Processor:
     name: str
     block: Block | None = None  # ours, as we last wrote it; None: not read back yet
     found: tuple[tuple[str, Block], ...] = ()  # ours on each disk read since we opened
-    wish: Value = None  # asked for before we were ready
+    wishes: tuple[Value, ...] = ()  # asked for before we were ready
 
 
 Result = tuple[Processor, tuple[Effect, ...]]
@@ -40,7 +40,7 @@ def step(me: Processor, event: Opened | Propose | Answer | Timeout) -> Result:
             return me, (Send("disks", Read()), Wait("answers", NO_BALLOT))
 
         case Propose(wish) if me.block is None:
-            return replace(me, wish=wish), ()
+            return replace(me, wishes=(*me.wishes, wish)), ()
 
         case Answer(disk, Blocks(blocks)) if me.block is None:
             mine = dict(blocks).get(me.name, Block(blank(me.member)))
@@ -49,6 +49,12 @@ def step(me: Processor, event: Opened | Propose | Answer | Timeout) -> Result:
         case Answer(_, Written(block)) if block == me.block:
             return me, (Send("sender", Read()),)
 
+        # A write from before we crashed has come late, with a vote that we did not find.
+        case Answer(_, Written(block)) if (
+            me.block and join(me.block, block) != me.block
+        ):
+            return owning(me, join(me.block, block)), ()
+
         # Only what was read after our own write counts: a rival who wrote later reads us,
         # and one who wrote earlier is in what we read. Without this both miss each other.
         case Answer(disk, Blocks(blocks) as all) if (
@@ -56,7 +62,7 @@ def step(me: Processor, event: Opened | Propose | Answer | Timeout) -> Result:
         ):
             return hear(me, disk, all)
 
-        case Propose() | Timeout():
+        case Propose() | Timeout() if event != Timeout(NO_BALLOT):
             return carry_out(me, *advance(me.member, event))
     return me, ()
 
@@ -70,12 +76,16 @@ def recover(me: Processor, disk: str, mine: Block) -> Result:
     quorums = me.member.proposer.quorums
     if len(found) + min(quorums.phase1, quorums.phase2) <= quorums.of:
         return replace(me, found=found), ()
-    block = join(*(block for _, block in found))
-    asks = replace(me.member.proposer, highest=block.memory.promised)
-    ready = replace(me, found=(), block=block, member=replace(me.member, proposer=asks))
-    if me.wish is None:
-        return ready, ()
-    return carry_out(ready, *advance(ready.member, Propose(me.wish)))
+    ready = owning(me, join(*(block for _, block in found)))
+    ready = replace(ready, found=(), wishes=())
+    return carry_out(ready, *advance(ready.member, *map(Propose, me.wishes)))
+
+
+def owning(me: Processor, block: Block) -> Processor:
+    """With this as our block: the next ballot must be above what it has promised."""
+    asks = me.member.proposer
+    asks = replace(asks, highest=max(asks.highest, block.memory.promised))
+    return replace(me, block=block, member=replace(me.member, proposer=asks))
 
 
 def hear(me: Processor, disk: str, blocks: Blocks) -> Result:

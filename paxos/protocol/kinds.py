@@ -93,7 +93,10 @@ def cast(
     written unless a higher ballot was there; a list, for what its fold accepts.
     """
     match state, event:
-        case Disk(blocks), Write(owner, Block(memory)) if said:
+        case Disk(blocks), Write(owner, Block(memory) as block) if (
+            owner,
+            block,
+        ) in blocks:
             one = () if isinstance(memory, Votes) else (memory.vote,)
             votes = memory.votes if isinstance(memory, Votes) else ()
             for request in [*one, *(InSlot(slot, vote) for slot, vote in votes)]:
