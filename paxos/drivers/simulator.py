@@ -123,7 +123,7 @@ class Simulation:
         """Start, or come back: with what was saved, or with nothing and a new identity."""
         drawn, rules = self.identity(node), self.rules
         name = node.name if node.role in rules.named else drawn
-        fresh = rules.start(node.role, name, self.quorums, self.roles[rules.remembers])
+        fresh = rules.start(node.role, name, self.quorums, tuple(self.roles[rules.remembers]))
         node.state = fresh if node.saved is None else node.saved
         if self.world.conditional and node.role == rules.asks:
             node.state = replace(node.state, conditional=True)

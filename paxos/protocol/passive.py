@@ -139,15 +139,11 @@ STEPS = {"client": step, "list": keep}
 
 
 def start(
-    role: str,
-    name: str,
-    quorums: Flexible,
-    lists: Sequence[str] = (),
-    many: bool = False,
+    role: str, who: str, quorums: Flexible, lists: tuple[str, ...], many: bool = False
 ) -> Client | List:
     """The state in which a role opens. `many`: the decisions of a log, not one."""
     if role == "list":
-        return List((Genesis(name, tuple(lists)),))
-    me = opened(name, quorums, many)
-    views = ((one, View(Genesis(one, tuple(lists)), blank(me))) for one in lists)
-    return Client(name, me, tuple(views))
+        return List((Genesis(who, lists),))
+    me = opened(who, quorums, many)
+    views = ((name, View(Genesis(name, lists), blank(me))) for name in lists)
+    return Client(who, me, tuple(views))
