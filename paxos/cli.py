@@ -79,8 +79,13 @@ def add_run(run: argparse.ArgumentParser) -> None:
     flag = run.add_argument
     flag("protocol", choices=sorted(PROTOCOLS), help="which protocol")
     flag("--seed", type=int, default=0, help="decides all that is left to chance; default 0")
-    for what, default in (("proposers", 3), ("acceptors", 3), ("learners", 1)):
-        flag(f"--{what}", type=int, default=default, metavar="N", help=f"default {default}")
+    for names, default, who in (
+        (("proposers", "clients"), 3, "who ask, each for a value of its own"),
+        (("acceptors", "disks", "services"), 3, "who remember"),
+        (("learners", "followers"), 1, "who only listen; not with disks"),
+    ):
+        flags, about = [f"--{name}" for name in names], f"{who}; default {default}"
+        flag(*flags, dest=names[0], type=int, default=default, metavar="N", help=about)
     for phase, what in (("phase1", "promises"), ("phase2", "votes")):
         flag(f"--{phase}", type=int, metavar="N", help=f"{what} needed; default: a majority")
     for what, meaning in (
@@ -88,10 +93,14 @@ def add_run(run: argparse.ArgumentParser) -> None:
         ("duplicate", "chance that a message arrives twice"),
         ("crash", "chance, for each step, that the node crashes in the middle of it"),
         ("partition", "chance, for each message delay, that the network splits for a while"),
+        ("outages", "the same, that an acceptor, disk or service is away for a while"),
+        ("lost-appends", "chance that a service loses an append that it acknowledges"),
+        ("stale-reads", "chance that a service shows a list as it was before"),
     ):
-        flag(
-            f"--{what}", type=float, default=0.0, metavar="P", help=meaning + ", 0 to 1; default 0"
-        )
+        about = meaning + ", 0 to 1; default 0"
+        flag(f"--{what}", type=float, default=0.0, metavar="P", help=about)
+    only = "append only where the end of the list is known: saves a fetch, if the service can"
+    flag("--conditional", action="store_true", help=only)
     flag(
         "--jitter",
         type=float,

@@ -40,9 +40,9 @@ class World:
 
 
 def names(world: World) -> dict[str, list[str]]:
-    """Who is there, by role. Where nobody's role is to listen, listeners are clients without a wish."""
+    """Who is there, by role. Who only listens to lists is a client without a wish."""
     kind = PROTOCOLS[world.protocol]
-    crowd = world.proposers + (0 if kind.listens else world.learners)
+    crowd = world.proposers + (world.learners if kind.remembers == "list" else 0)
     extra = [f"p{number}" for number in range(len(PEOPLE) + 1, crowd + 1)]
     letter = {"acceptor": "n", "disk": "d", "list": "s"}[kind.remembers]
     roles = {
