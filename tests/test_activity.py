@@ -8,6 +8,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -15,7 +16,10 @@ from paxos.drivers.simulator import simulate
 from paxos.figures import activity
 from paxos.figures.cases import watched
 from paxos.protocol import acceptor, proposer, static
+from paxos.protocol.kinds import PROTOCOLS
+from paxos.protocol.messages import Chosen
 
+KIND = PROTOCOLS["static"]
 PARTS = ("main", "retry")
 FAULTS = {"loss": 0.1, "duplicate": 0.1, "crash": 0.02, "partition": 0.02, "proposers": 3}
 
@@ -69,6 +73,12 @@ def test_every_case_of_the_protocol_is_taken(traces):
 
 def test_a_case_that_is_not_taken_is_named():
     assert "acceptor: refuse" in activity.untaken([simulate(seed=0, proposers=1, acceptors=1)])
+
+
+def test_only_a_case_for_a_message_of_another_protocol_may_be_left_out():
+    rules = watched()
+    assert {case.label for rule in rules.values() for case in rule.foreign} == {"somebody knows"}
+    assert not any(isinstance(Chosen(None, None), one) for one in get_args(KIND.messages))
 
 
 def test_the_table_counts_every_step_once(traces):

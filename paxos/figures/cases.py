@@ -14,10 +14,11 @@ import tokenize
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
-from ..protocol import static
+from ..protocol import messages
 from ..protocol.events import Answer, Propose, Send, Timeout, Wait
+from ..protocol.kinds import PROTOCOLS
 from ..trace import Crash, Open, Step, Trace
 
 Rule = Callable[[Any, Any], tuple[Any, tuple[Any, ...]]]
@@ -59,11 +60,16 @@ class Back:
 
 
 class Watched:
-    """A `step` that tells which of its cases ran."""
+    """A `step` that tells which of its cases ran. `passes`: the messages of its protocol."""
 
-    def __init__(self, role: str, rule: Rule) -> None:
+    def __init__(self, role: str, rule: Rule, passes: Any = messages.Message) -> None:
         source, tree, body, match = _source(role, rule)
         self.cases = tuple(_cases(role, source, body.args.args[0].arg, match))
+        self.foreign = {
+            case
+            for case, its in zip(self.cases, match.cases, strict=True)
+            if (named := _messages(its.pattern)) and not named & set(get_args(passes))
+        }
         self.ran: list[int] = []
         for number, case in enumerate(match.cases):
             mark = ast.Call(ast.Name(MARK, ast.Load()), [ast.Constant(number)], [])
@@ -101,8 +107,8 @@ def _source(role: str, rule: Rule) -> tuple[str, ast.Module, ast.FunctionDef, as
 
 def watched() -> dict[str, Watched]:
     """The three roles of Static Paxos, as their source is now."""
-    steps: dict[str, Rule] = dict(static.STEPS)  # type: ignore[arg-type]  # each has its own types
-    return {role: Watched(role, rule) for role, rule in steps.items()}
+    kind = PROTOCOLS["static"]
+    return {role: Watched(role, rule, kind.messages) for role, rule in kind.steps.items()}
 
 
 def _cases(role: str, source: str, state: str, match: ast.Match) -> Iterator[Case]:
@@ -119,6 +125,12 @@ def _cases(role: str, source: str, state: str, match: ast.Match) -> Iterator[Cas
         first, last = case.pattern.lineno, case.body[0].end_lineno or case.body[0].lineno
         label = next((comments[at] for at in range(first, last + 1) if at in comments), pattern)
         yield Case(role, number, label, guard, pattern)
+
+
+def _messages(pattern: ast.pattern) -> set[type]:
+    """The kinds of messages that a pattern names."""
+    named = {ast.unparse(one.cls) for one in ast.walk(pattern) if isinstance(one, ast.MatchClass)}
+    return {kind for kind in get_args(messages.Message) if kind.__name__ in named}
 
 
 def watch(trace: Trace, rules: dict[str, Watched]) -> Iterator[Seen | Back]:
@@ -176,8 +188,8 @@ def _keeps(now: Any, first: Any) -> str:
 
 
 def all_cases(rules: dict[str, Watched]) -> Iterable[Case]:
-    """Every case of every role, taken or not."""
-    return (case for rule in rules.values() for case in rule.cases)
+    """Every case of every role, taken or not, but for messages that its protocol does not know."""
+    return (case for rule in rules.values() for case in rule.cases if case not in rule.foreign)
 
 
 # All runs together.

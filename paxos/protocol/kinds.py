@@ -20,8 +20,9 @@ from .messages import (
     Entries,
     Fetch,
     InSlot,
+    Promise,
     Read,
-    Reply,
+    Refused,
     Request,
     Write,
     Written,
@@ -61,12 +62,13 @@ _ONE = {"proposer": Proposer, "acceptor": Acceptor, "learner": Learner}
 _MANY = {"proposer": Writer, "acceptor": Votes, "learner": Writer}
 _DISK = {"client": disk.Processor, "disk": Disk}
 _LIST = {"client": passive.Client, "list": List}
+_ANSWERED = Request | Promise | Accepted | Refused
 _BLOCKS, _ENTRIES = Write | Written | Read | Blocks, Append | Appended | Fetch | Entries
 
 _NAMED = ("client", "disk")
 
 PROTOCOLS = {
-    "static": Kind(static.STEPS, static.start, _ONE, Request | Reply),
+    "static": Kind(static.STEPS, static.start, _ONE, _ANSWERED),
     "log": Kind(log.STEPS, log.start, _MANY, InSlot, True),
     "disk": Kind(disk.STEPS, disk.start, _DISK, _BLOCKS, False, _NAMED),
     "disk-log": Kind(
