@@ -13,7 +13,7 @@ from ..protocol.events import Decide, Effect, Save, Send
 from ..protocol.messages import Accept
 from ..protocol.static import STEPS
 from ..trace import Open, Step, Trace
-from .telling import message
+from .words import message
 
 
 class Parting(NamedTuple):

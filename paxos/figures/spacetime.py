@@ -95,7 +95,7 @@ def beginning(trace: Trace) -> Trace:
 def told(trace: Trace, wrong: Parting | None = None) -> Iterator[Note]:
     """What happened, in words; who was told what only where not all of it is true."""
     lies = bool(broken(trace))
-    instants = {one.index: one for one in chosen(trace)}
+    instants = chosen(trace)
     for index, record in enumerate(trace.records):
         match record:
             case Step(node=node, event=Propose(value)):
@@ -115,8 +115,7 @@ def told(trace: Trace, wrong: Parting | None = None) -> Iterator[Note]:
             yield from heard(record) if lies else ()
         if wrong and index == wrong.number and isinstance(record, Open | Step):
             yield Note(record.at, f"the rule for {record.node}: {wrong.rule}", mark="wrong")
-        if index in instants:
-            one = instants[index]
+        for one in (one for one in instants if one.index == index):
             where = "" if one.slot is None else f" in slot {one.slot}"
             words = f"{text(one.proposal.value)} is {one.news}{where}, in {trace.short(one.proposal.ballot)}"
             yield Note(one.at, words, mark="star")

@@ -4,13 +4,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..outcome import broken, chains, chosen, cost
-from ..protocol.events import Decide, Propose, Save
-from ..protocol.messages import Accept, Accepted, InSlot, Prepare, Promise, Refused
-from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, kind, text
+from ..protocol.events import Decide, Distrust, Propose, Save
+from ..trace import Crash, Cut, Heal, Lost, Open, Sent, Step, Trace, text
+from .words import Sense, Senses, message, senses
 
 # 256-colour codes near the palette of the figures, readable on black and on white.
-COLOURS = {"prepare": 32, "promise": 30, "accept": 166, "accepted": 134, "refused": 161}
-GOLD, GREY = 178, 244
+GOLD, GREY, REFUSED = 178, 244, 161
+COLOURS = {"prepare": 32, "promise": 30, "accept": 166, "accepted": 134} | {
+    "refused": REFUSED,
+    "chosen": GOLD,
+    "lost": REFUSED,
+}
+Line = tuple[int, str, str, int | None]  # time, node, words, colour
 
 
 def tell(trace: Trace, colour: bool = False) -> str:
@@ -25,65 +30,79 @@ def tell(trace: Trace, colour: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def said(trace: Trace) -> Iterator[tuple[int, str, str, int | None]]:
-    """(time, node, words, colour) of everything worth a line."""
+def said(trace: Trace) -> Iterator[Line]:
+    """Everything worth a line."""
     sent = {one.id: (step.node, one) for step in trace.steps() for one in step.sent}
-    begun = len(trace.header.nodes)
-    instants = {one.index: one for one in chosen(trace)}
+    instants = chosen(trace)
+    means, before, opened = senses(trace), dict[str, Any](), set[str]()
     for index, record in enumerate(trace.records):
         match record:
             case Step():
-                yield from stepped(trace, record)
+                yield from learned(record, before.get(record.node), means.heard.get(index))
+                yield from stepped(record, means)
             case Lost(at, id, why):
                 sender, gone = sent[id]
-                yield at, sender, f"{message(trace, gone.message)} → {gone.to}: {why}", GREY
+                yield at, sender, f"{worded(trace, gone, means)} → {gone.to}: {why}", GREY
             case Crash(at, node):
-                yield at, node, "crashes", GREY
-            case Open(at, node) if index >= begun:
+                yield at, node, "crashes" if computes(trace, node) else "is out of reach", GREY
+            case Open(at, node) if node in opened:
                 yield at, node, "is back", GREY
             case Cut(at, groups):
                 yield at, "", "network splits: " + " | ".join(map(" ".join, groups)), GREY
             case Heal(at):
                 yield at, "", "network is whole again", GREY
-        if one := instants.get(index):  # a quorum has voted; no participant sees this moment
+        if isinstance(record, Step | Open):
+            before[record.node] = record.state
+            opened.add(record.node)
+        # A quorum has voted; no participant sees this moment. A block may vote in several slots.
+        for one in (one for one in instants if one.index == index):
             where = "" if one.slot is None else f" in slot {one.slot}"
             what = f"* {text(one.proposal.value)} is {one.news}{where}, in ballot"
             yield one.at, "", f"{what} {trace.short(one.proposal.ballot)}", GOLD
 
 
-def stepped(trace: Trace, step: Step) -> Iterator[tuple[int, str, str, int | None]]:
-    """What one step says: each message once, with all who will hear it."""
+def computes(trace: Trace, node: str) -> bool:
+    """Is it a process, and no disk and no list?"""
+    return trace.role(node) not in ("disk", "list")
+
+
+def worded(trace: Trace, one: Sent, means: Senses) -> str:
+    """What was sent, in words."""
+    return means.sent[one.id].words if one.id in means.sent else message(trace, one.message)
+
+
+def learned(step: Step, was: Any, mean: Sense | None) -> Iterator[Line]:
+    """What one step heard, and whether a client of disks or lists can work then."""
+    at, node = step.at, step.node
+    waits = isinstance(step.event, Propose) and bool(getattr(step.state, "wishes", ()))
     if isinstance(step.event, Propose):
-        yield step.at, step.node, f"wants {text(step.event.value)}", None
-    heard: dict[Any, list[str]] = {}
-    for one in step.sent:
-        heard.setdefault(one.message, []).append(one.to)
+        yield at, node, f"wants {text(step.event.value)}", None
+    if mean:
+        yield at, node, mean.words, COLOURS.get(mean.kind, GREY)
+    if hasattr(was, "online") and was.online != step.state.online:
+        yield at, node, "is online" if step.state.online else "is offline", GREY
+    elif hasattr(was, "online") and waits:
+        yield at, node, "is offline, and keeps it", GREY
+    elif waits:
+        yield at, node, "must read its own blocks first", GREY
+
+
+def stepped(step: Step, means: Senses) -> Iterator[Line]:
+    """What one step says: each message once, with all who will hear it."""
+    heard: dict[Sense, list[str]] = {}
+    for one in step.sent:  # to read, and that it was written, goes without saying
+        if one.id in means.sent:
+            heard.setdefault(means.sent[one.id], []).append(one.to)
     for what, to in heard.items():
-        yield step.at, step.node, f"{message(trace, what)} → {' '.join(to)}", COLOURS[kind(what)]
+        yield step.at, step.node, f"{what.words} → {' '.join(to)}", COLOURS[what.kind]
     if step.done < len(step.effects):
         saved = step.done and isinstance(step.effects[step.done - 1], Save)
         yield step.at, step.node, f"{'saves, and ' if saved else ''}goes no further", GREY
     for effect in step.effects[: step.done]:
         if isinstance(effect, Decide):
             yield step.at, step.node, f"knows that {text(effect.value)} is chosen", GOLD
-
-
-def message(trace: Trace, what: Any) -> str:
-    """A message in words."""
-    match what:
-        case InSlot(slot, content):
-            return f"slot {slot}: {message(trace, content)}"
-        case Prepare(ballot):
-            return f"prepare {trace.short(ballot)}"
-        case Promise(ballot, None):
-            return f"promise {trace.short(ballot)}, no vote yet"
-        case Promise(ballot, Accept(last, value)):
-            return f"promise {trace.short(ballot)}, voted {text(value)} in {trace.short(last)}"
-        case Accept(ballot, value) | Accepted(ballot, value):
-            return f"{type(what).__name__.lower()} {trace.short(ballot)}, {text(value)}"
-        case Refused(ballot, promised):
-            return f"refused {trace.short(ballot)}, promised {trace.short(promised)}"
-    return str(what)
+        elif isinstance(effect, Distrust):
+            yield step.at, step.node, f"uses {effect.name} no more: {effect.why}", REFUSED
 
 
 def summary(trace: Trace, colour: bool) -> Iterable[str]:
