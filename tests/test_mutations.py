@@ -14,6 +14,7 @@ from paxos import mutations
 from paxos.drivers.replay import replay
 from paxos.drivers.worlds import REACHABLE, Size, static_world
 from paxos.figures import spacetime, views
+from paxos.mistakes import ACCEPTOR, PROMISE, SAVE, VOTE, wrong
 from paxos.mutations import BY_NAME, MUTATIONS, bad_run, changed, load, named, searched
 from paxos.outcome import broken
 from paxos.trace import dumps
@@ -26,9 +27,9 @@ def elsewhere(name, **changes):
     """What the checker finds in another world than that of the mutation."""
     mutation = named(name)
     package = load(mutation)
-    checker, worlds = package("drivers.checker"), package("drivers.worlds")
-    size = worlds.Size(**mutation.world | changes)
-    return checker.check(worlds.static_world(size), only=[mutation.dies])
+    small = package("drivers.small").WORLDS[mutation.protocol]
+    world = small.world(small.size(**mutation.world | changes))
+    return package("drivers.checker").check(world, only=[mutation.dies])
 
 
 @pytest.mark.parametrize("name", DEADLY)
@@ -36,7 +37,7 @@ def test_without_the_rule_the_property_dies(name):
     size, found = searched(name)
     assert (found.verdict, found.invariant) == ("violated", named(name).dies)
     package = load(named(name))
-    trace = package("drivers.worlds").bad_run(size, found)
+    trace = package("drivers.small").WORLDS[named(name).protocol].bad_run(size, found)
     assert named(name).dies in package("outcome").broken(trace)
     assert len(list(trace.steps())) <= len(found.run)  # a crash between two steps is none
     # The simulator of that package follows the run; the rules as they are do not.
@@ -117,7 +118,8 @@ def test_a_mutation_that_no_longer_applies_is_noticed():
 
 
 def test_every_mutation_stands():
-    assert mutations.standing() == list(MUTATIONS)
+    every = {one.protocol: mutations.standing(one.protocol) for one in MUTATIONS}
+    assert [one for its in every.values() for one in its] == list(MUTATIONS)
     assert not mutations.stands(replace(BY_NAME["adopt no vote"], changes=(("no such text", ""),)))
 
 
@@ -158,8 +160,6 @@ HUNTS = {
     "quorums that do not meet": {"phase1": 1, "phase2": 2},
 }
 
-SAVE, PROMISE, VOTE = mutations.SAVE, mutations.PROMISE, mutations.VOTE
-ACCEPTOR = mutations.ACCEPTOR
 IDENTITY = "f\"{self.chance('identity').getrandbits(128):032x}\""
 MORE = {
     "a promise that is not saved": (
@@ -202,7 +202,7 @@ def test_a_hunt_through_seeds_finds_it_too(name):
 @pytest.mark.parametrize("name", MORE)
 def test_a_hunt_through_seeds_finds_more(name):
     rule, old, new, world = MORE[name]
-    mutation = replace(mutations.wrong(name, rule, (old, new), why=""), name=name)
+    mutation = replace(wrong(name, rule, (old, new), why=""), name=name)
     breaks = "one value per ballot" if rule == "protocol.ballot:Ballot" else "agreement"
     assert hunt(mutation, breaks, world) is not None
 

@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "drivers": {"protocol", "trace", "drivers"},
     "figures": {"protocol", "trace", "outcome", "figures"},
     "proof": {"protocol", "proof"},
-    "mutations": {"trace"},  # and, by name, a package of its own
+    "mistakes": set(),
+    "mutations": {"mistakes", "trace"},  # and, by name, a package of its own
     "__main__": {"cli"},
     "checking": {"mutations", "trace", "drivers", "figures"},
     "cli": {"protocol", "trace", "outcome", "drivers", "figures", "proof", "checking", "__init__"},
