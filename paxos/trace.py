@@ -148,11 +148,11 @@ class Trace:
     def __post_init__(self) -> None:
         seen: dict[str, str] = {}
         for record in self.records:
-            identity = _identity(record.state) if isinstance(record, Open) else None
-            if isinstance(record, Open) and identity is not None:
+            given = identity(record.state) if isinstance(record, Open) else None
+            if isinstance(record, Open) and given is not None:
                 lives = sum(name.split("'")[0] == record.node for name in seen.values())
                 mark = "'" * lives if lives < 4 else f"'{lives}"
-                seen.setdefault(identity, record.node + mark)
+                seen.setdefault(given, record.node + mark)
         object.__setattr__(self, "names", seen)
 
     def role(self, node: str) -> str:
@@ -170,7 +170,7 @@ class Trace:
         return f"{ballot.round}.{self.names.get(ballot.proposer, ballot.proposer[:6])}"
 
 
-def _identity(state: Any) -> str | None:
+def identity(state: Any) -> str | None:
     """The identity under which whoever is in this state proposes."""
     for inner in ("member", "proposer"):
         state = getattr(state, inner, state)

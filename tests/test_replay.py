@@ -6,8 +6,9 @@ import pytest
 
 from paxos.drivers.checker import Move
 from paxos.drivers.replay import in_order, replay, staged
-from paxos.drivers.simulator import World, simulate
+from paxos.drivers.simulator import PROTOCOLS, World, simulate
 from paxos.protocol.events import Propose, Send
+from paxos.protocol.lists import Amiss
 from paxos.protocol.messages import Accepted, Promise, Refused
 from paxos.protocol.quorum import Flexible
 from paxos.trace import Step, Trace, dumps, loads
@@ -15,10 +16,25 @@ from paxos.trace import Step, Trace, dumps, loads
 STORM = {"loss": 0.2, "duplicate": 0.2, "crash": 0.1, "partition": 0.2}
 
 
-@pytest.mark.parametrize("protocol", ["static", "log"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("seed", range(20))
 def test_a_run_follows_from_its_schedule(protocol, seed):
-    trace = simulate(seed=seed, protocol=protocol, **STORM)
+    lists = {"lost_appends": 0.1, "stale_reads": 0.1, "conditional": seed % 2 == 1}
+    bad = lists if protocol.startswith("passive") else {}
+    trace = simulate(seed=seed, protocol=protocol, outages=0.1, **STORM, **bad)
+    assert replay(trace) == trace
+
+
+def test_the_schedule_says_how_a_list_served_badly():
+    trace = simulate(protocol="passive", seed=3, lost_appends=0.2, stale_reads=0.2)
+    assert [step for step in trace.steps() if isinstance(step.event, Amiss)]
+    assert replay(trace) == trace
+
+
+def test_the_schedule_says_what_else_landed_in_a_list():
+    trace = simulate(protocol="passive", faults=["junk s1 at 4", "poison s2 at 3"])
+    landed = [step for step in trace.steps() if step.received is None and step.node in ("s1", "s2")]
+    assert [step.node for step in landed] == ["s2", "s1"]
     assert replay(trace) == trace
 
 

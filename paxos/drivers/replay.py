@@ -1,12 +1,14 @@
 """The simulator with its schedule given from outside: by a search, or by the trace of a run."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ..protocol import static
 from ..protocol.events import Answer, Effect
+from ..protocol.kinds import PROTOCOLS
+from ..protocol.lists import Amiss
 from ..protocol.messages import Accepted
-from ..trace import TICK, Crash, Header, Open, Sent, Step, Trace
+from ..trace import TICK, Crash, Header, Open, Sent, Step, Trace, identity
 from .nodes import Move
 from .simulator import Node, Simulation, World
 
@@ -21,6 +23,7 @@ class Replay(Simulation):
         self.cut_short: int | None = None
         self.as_named: str | None = None
         self.used: set[str] = set()  # identities: nobody may have one that somebody had before
+        self.amiss: Amiss | None = None  # how the next request is served badly
 
     def identity(self, node: Node) -> str:
         """The one given; else a name is enough, with a mark for each life."""
@@ -29,6 +32,9 @@ class Replay(Simulation):
 
     def post(self, sender: str, one: Sent) -> None:
         self.mail[one.id] = (sender, self.now, one)
+
+    def served(self, node: Node, request: Any) -> Any:
+        return self.amiss or request
 
     def crash_point(self, node: Node, effects: Sequence[Effect]) -> tuple[int, float | None] | None:
         return None if self.cut_short is None else (self.cut_short, None)
@@ -71,16 +77,17 @@ class Replay(Simulation):
         self.now = record.at
         match record:
             case Open(node=name, state=state):
-                given = getattr(state, "identity", None)
+                given = identity(state)
                 self.as_named = given if given not in self.used else None
                 self.used |= {given} if given else set()
-                self.open(self.nodes[name])
+                self.boot(self.nodes[name])
             case Step():
                 self.cut_short = record.done if record.done < len(record.effects) else None
                 if record.received is None:
                     self.step(self.nodes[record.node], record.event)
                 else:
                     sender, _, one = self.mail[record.received]
+                    self.amiss = record.event if isinstance(record.event, Amiss) else None
                     self.deliver(sender, one)
             case Crash(node=name) if self.nodes[name].up:
                 self.crash(self.nodes[name], None)
@@ -145,10 +152,16 @@ def replay(trace: Trace) -> Trace:
     that these rules refuse.
     """
     header = trace.header
-    people, voters, listeners = (len(trace.of(role)) for role in static.STEPS)
+    people, voters, listeners = (
+        *(len(trace.of(role)) for role in PROTOCOLS[header.protocol].steps),
+        0,  # where nobody's role is to listen
+    )[:3]
     quorums = (header.quorums.phase1, header.quorums.phase2)
+    first = [one.state for one in trace.records if isinstance(one, Open)]
+    careful = any(getattr(state, "conditional", False) for state in first)
+    world = World(header.protocol, header.seed, people, voters, listeners, *quorums)
     try:
-        stage = Replay(World(header.protocol, header.seed, people, voters, listeners, *quorums))
+        stage = Replay(replace(world, conditional=careful))
     except ValueError as error:
         raise ValueError(f"the rules refuse the world of this run: {error}") from None
     if header.nodes != tuple((node.name, node.role) for node in stage.nodes.values()):

@@ -120,7 +120,16 @@ class Simulation:
     # What happens to a node.
 
     def open(self, node: Node) -> None:
-        """Start, or come back: with what was saved, or with nothing and a new identity."""
+        """Start, or come back, and let the user ask again."""
+        self.boot(node)
+        if node.role == "client":
+            self.step(node, Opened())
+        for wish in list(node.wishes):
+            if node.up:  # it may crash while it is asked
+                self.step(node, Propose(wish))
+
+    def boot(self, node: Node) -> None:
+        """With what was saved, or with nothing and a new identity."""
         drawn, rules = self.identity(node), self.rules
         name = node.name if node.role in rules.named else drawn
         fresh = rules.start(node.role, name, self.quorums, tuple(self.roles[rules.remembers]))
@@ -131,11 +140,6 @@ class Simulation:
         if node.role == rules.asks and node.role in rules.named:
             node.since = next(self.ids)
         self.records.append(Open(self.now, node.name, node.state))
-        if node.role == "client":
-            self.step(node, Opened())
-        for wish in list(node.wishes):  # the user asks again
-            if node.up:  # it may crash while it is asked
-                self.step(node, Propose(wish))
 
     def identity(self, node: Node) -> str:
         """Never the same twice, and no matter of the node's own memory."""
