@@ -34,6 +34,7 @@ class World:
     stale_reads: float = 0.0  # chance that a fetch is answered as it was some entries ago
     conditional: bool = False  # append only where the end is known (passive)
     jitter: float = 0.5  # a message takes 1 - jitter to 1 + jitter
+    pace: Sequence[tuple[str, float]] = ()  # (who remembers, how many times slower its messages)
     backoff: Literal["random", "fixed"] = "random"
     until: float = 200.0
     faults: Sequence[str] = ()

@@ -264,8 +264,13 @@ class Simulation:
             self.at(self.now + TICK // 2, lambda: self.lose(one.id, "lost"))
             return
         for spread in spreads[: 1 + twice]:
-            takes = 1 + (2 * spread - 1) * self.world.jitter + late
+            takes = (1 + (2 * spread - 1) * self.world.jitter) * self.pace(sender, one.to) + late
             self.at(self.now + ticks(takes), lambda: self.deliver(sender, one))
+
+    def pace(self, sender: str, to: str) -> float:
+        """How much slower than others the one of these two is that remembers."""
+        paces = dict(self.world.pace)
+        return paces.get(sender, 1) * paces.get(to, 1)
 
     def lose(self, id: int, why: Literal["lost", "cut off", "node down"]) -> None:
         self.records.append(Lost(self.now, id, why))
