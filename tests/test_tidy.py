@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "trace": {"protocol", "codec"},
     "outcome": {"protocol", "trace"},
     "drivers": {"protocol", "trace", "drivers"},
+    "costs": {"protocol", "trace", "drivers"},
     "figures": {"protocol", "trace", "outcome", "figures"},
     "proof": {"protocol", "proof"},
     "mistakes": set(),
@@ -53,16 +54,19 @@ OUTLINE = {
     "Disk Paxos": ("disk-paxos.md", "Disk Paxos"),
     "Quorum": ("disk-paxos.md", "Quorum"),
     "Synod": ("disk-paxos.md", "Synod"),
-    "Passive Paxos": ("passive-paxos.md", "Passive Paxos"),
-    "what is a list append only": ("passive-paxos.md", "What is an append-only list"),
-    "protocol": ("passive-paxos.md", "Protocol"),
+    "Passive Paxos": ("passive-paxos/index.md", "Passive Paxos"),
+    "what is a list append only": (
+        "passive-paxos/append-only-list.md",
+        "What is an append-only list",
+    ),
+    "protocol": ("passive-paxos/protocol.md", "Protocol"),
     "how simulate a list append only with storage service API": (
         "storage-services.md",
         "How to simulate an append-only list with a storage service",
     ),
     "bibliography": ("bibliography.md", "Bibliography"),
 }
-TO_COME = {"disk-paxos.md", "passive-paxos.md", "storage-services.md"}
+TO_COME = {"storage-services.md"}
 
 
 def name(path):
