@@ -131,3 +131,8 @@ def test_a_refusal_is_told_by_the_block_that_stands_in_the_way():
     run = simulate(protocol="disk", seed=1, proposers=2)
     refused = [(who, line) for _, who, line, paint in said(run) if paint == REFUSED]
     assert refused == [("ann", "reads d2: refused 1.ann, promised 1.ben")]
+
+
+def test_an_entry_of_a_newer_version_in_the_list_of_a_log_is_no_vote():
+    run = simulate(protocol="passive-log", seed=7, faults=["poison s2 at 6"])
+    assert "CHOSEN TOO" not in tell(run) and "in slot 0" in tell(run)

@@ -105,11 +105,13 @@ def cast(
                 vote = getattr(request, "content", request)
                 if vote and vote.ballot == memory.promised:
                     yield from voted(request, answers([request], owner, Blocks(blocks)))
-        case List((*before, entry)), Append(Entry() as new) if said and said[0].done:
-            blank = Votes() if isinstance(new.content, InSlot) else Acceptor()
+        case List((*before, entry)), Append(
+            Entry(_, _, Accept() | InSlot() as request)
+        ) if said and said[0].done:
+            blank = Votes() if isinstance(request, InSlot) else Acceptor()
             view, _ = read(View(before[0], blank), 0, tuple(before))
             _, replies = read(view, len(before), (entry,))
-            yield from voted(new.content, replies or [])
+            yield from voted(request, replies or [])
         case _:
             yield from voted(event, said)
 
