@@ -4,14 +4,16 @@ import re
 from itertools import pairwise
 
 import pytest
+from worlds import happened
 
 from paxos.drivers import faults
 from paxos.drivers.faults import FaultError, parse
 from paxos.drivers.simulator import simulate
-from paxos.outcome import chains, chosen
+from paxos.outcome import chains, chosen, final
+from paxos.protocol.events import Distrust
 from paxos.trace import Crash, Cut, Heal, Lost, Open
 
-NODES = ("ann", "ben", "n1", "n2", "n3", "l1")
+NODES = ("ann", "ben", "n1", "n2", "n3", "l1", "s1")
 
 
 def run(*script, **options):
@@ -147,7 +149,10 @@ def test_faults_are_written_into_the_header():
         ("drop promise three to ann", "cannot read the fault"),
         ("drop promise from n1 to ann from n2", "cannot read the fault"),
         ("crash n1 at 1" + 400 * "0", "cannot read the fault"),
-        ("drop rumour 1 to ann", "no message is a 'rumour'; use prepare, promise"),
+        (
+            "drop rumour 1 to ann",
+            "no message is a 'rumour'; use prepare, accept, write, read, append",
+        ),
         ("drop promise 1 to zoe", "no node is called 'zoe'; there are ann, ben"),
         ("drop promise 1 from zoe", "no node is called 'zoe'"),
         ("drop promise 0 to ann", "messages are counted from 1"),
@@ -201,6 +206,8 @@ def test_a_lost_message_leaves_every_other_as_it_was():
         (("crash n1 at 4", "crash n1 at 60 for 1"), "one crash of n1 at a time"),
         (("drop accept from n1",), "n1 never sends that; proposers do"),
         (("delay promise from ann by 2",), "ann never sends that; acceptors do"),
+        (("junk n1 at 4",), "n1 is no list, where things could land"),
+        (("poison ann at 4",), "ann is no list"),
     ],
 )
 def test_a_script_that_cannot_come_true_is_refused(script, says):
@@ -224,3 +231,44 @@ def test_saves_are_counted_as_they_are_made():
 def test_the_network_goes_on_splitting_while_a_wish_is_still_to_come():
     trace = run(wishes=[(30, "ann", "Ann")], partition=1.0, until=29)
     assert len(records(trace, Cut)) > 2
+
+
+# Disks and lists.
+
+
+def listed(*script, **options):
+    return run(*script, protocol="passive", learners=0, **options)
+
+
+def test_junk_lands_in_one_list_and_changes_nothing():
+    trace = listed("junk s1 at 1.5")
+    assert "junk" in final(trace)["s1"].things and "junk" not in final(trace)["s2"].things
+    assert [one.proposal.value for one in chosen(trace)] == ["Ann"]
+    assert not [step for step in trace.steps() if happened(step, Distrust)]
+
+
+def test_poison_stops_the_reader_of_that_list_and_of_no_other():
+    trace = listed("poison s1 at 0.9")
+    (told,) = [told for step in trace.steps() for told in happened(step, Distrust)]
+    assert told == Distrust("s1", "a newer version wrote to it")
+    assert [one.proposal.value for one in chosen(trace)] == ["Ann"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "script", "kinds"),
+    [
+        ("disk", ("drop write 1", "drop read 2"), ["Write", "Read"]),
+        ("disk", ("drop written 1", "drop blocks 1"), ["Written", "Blocks"]),
+        ("passive", ("drop append 1", "drop fetch 1"), ["Append", "Fetch"]),
+        ("passive", ("drop appended 1", "drop entries 1"), ["Appended", "Entries"]),
+    ],
+)
+def test_the_messages_of_disks_and_lists_can_be_dropped(protocol, script, kinds):
+    trace = run(*script, protocol=protocol, learners=0)
+    assert sorted(kind for kind, _ in lost(trace)) == sorted(kinds)
+
+
+@pytest.mark.parametrize(("protocol", "role"), [("disk", "disk"), ("passive", "list")])
+def test_a_client_of_a_memory_never_saves(protocol, role):
+    with pytest.raises(ValueError, match=f"only {role}s do"):
+        run("crash ann after save 1", protocol=protocol)

@@ -9,20 +9,22 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from worlds import STORMS, befores, runs
+from worlds import befores, runs, storms
 
-from paxos.drivers.simulator import World, names, simulate
+from paxos.drivers.simulator import PROTOCOLS, World, names, simulate
 from paxos.outcome import broken, chains, chosen
 from paxos.protocol.events import Propose, Save
-from paxos.trace import Crash, Cut, Heal, Lost, Open, Step, dumps
+from paxos.protocol.lists import Amiss
+from paxos.protocol.messages import Append, Appended
+from paxos.trace import Crash, Cut, Heal, Lost, Open, Step, dumps, identity
 
 DIGEST = """
 import hashlib
-from paxos.drivers.simulator import simulate
+from paxos.drivers.simulator import PROTOCOLS, simulate
 from paxos.trace import dumps
 storm = dict(loss=0.2, duplicate=0.2, crash=0.1, partition=0.2, proposers=3, jitter=0.9)
-for seed in range(5):
-    for protocol in ("static", "log"):
+for seed in range(3):
+    for protocol in PROTOCOLS:
         text = dumps(simulate(seed=seed, protocol=protocol, **storm))
         print(protocol, seed, hashlib.sha256(text.encode()).hexdigest())
 """
@@ -92,6 +94,43 @@ def test_a_quiet_world_has_no_faults(kind):
     assert seen(kind) == 0
 
 
+def test_one_who_remembers_can_be_out_of_reach_for_a_while():
+    for protocol, role in (("static", "acceptor"), ("disk", "disk"), ("passive", "list")):
+        for seed in range(10):
+            trace = simulate(protocol=protocol, seed=seed, outages=0.2)
+            away = {record.node for record in trace.records if isinstance(record, Crash)}
+            assert away <= set(trace.of(role))
+    assert seen(Crash, protocol="passive", outages=0.2) > 5
+
+
+def test_an_append_can_be_acknowledged_and_lost():
+    for seed in range(10):
+        trace = simulate(protocol="passive", seed=seed, lost_appends=0.3)
+        for before, step in befores(trace):
+            if isinstance(step.event, Amiss):
+                assert step.state == before
+                assert step.sent[0].message == Appended(step.event.request.entry)
+
+
+def test_a_fetch_can_be_answered_as_it_was_some_entries_ago():
+    behind = 0
+    for seed in range(10):
+        trace = simulate(protocol="passive", seed=seed, stale_reads=0.5)
+        for before, step in befores(trace):
+            if isinstance(step.event, Amiss):
+                (answer,) = [one.message for one in step.sent]
+                now = before.things[answer.after :]
+                assert answer.entries == now[: len(answer.entries)]
+                behind += answer.entries != now
+    assert behind > 20
+
+
+def test_in_a_conditional_world_every_append_names_its_place():
+    trace = simulate(protocol="passive", seed=1, conditional=True)
+    appends = [s.event for s in trace.steps() if isinstance(s.event, Append)]
+    assert appends and all(isinstance(one.at, int) for one in appends[:3])
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -154,7 +193,9 @@ def restless():
 
 
 @pytest.mark.parametrize(
-    "traces", [runs, partial(runs, "log"), restless], ids=["one", "log", "much"]
+    "traces",
+    [*(partial(runs, protocol) for protocol in PROTOCOLS), restless],
+    ids=[*PROTOCOLS, "much"],
 )
 def test_one_who_is_down_does_nothing(traces):
     for run in traces():
@@ -169,7 +210,7 @@ def test_one_who_is_down_does_nothing(traces):
                 assert record.node in up
 
 
-@pytest.mark.parametrize("protocol", ["static", "log"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_what_was_saved_survives_a_crash_and_the_rest_does_not(protocol):
     for run in runs(protocol):
         saved = {}
@@ -182,13 +223,27 @@ def test_what_was_saved_survives_a_crash_and_the_rest_does_not(protocol):
                 assert record.state == saved[record.node]
 
 
-@pytest.mark.parametrize("protocol", ["static", "log"])
+def identities(run):
+    """Under which identity each life proposes: (node, identity)."""
+    opened = [record for record in run.records if isinstance(record, Open)]
+    return [(one.node, its) for one in opened if (its := identity(one.state)) is not None]
+
+
+@pytest.mark.parametrize("protocol", ["static", "log", "passive", "passive-log"])
 def test_a_proposer_comes_back_as_somebody_else(protocol):
     for run in runs(protocol):
-        opened = [record.state for record in run.records if isinstance(record, Open)]
-        identities = [state.identity for state in opened if hasattr(state, "identity")]
-        assert len(identities) == len(set(identities))
-        assert len(run.names) == len(set(run.names.values())) == len(identities)
+        found = [its for _, its in identities(run)]
+        assert found
+        assert len(found) == len(set(found)) == len(run.names) == len(set(run.names.values()))
+
+
+@pytest.mark.parametrize("protocol", ["disk", "disk-log"])
+def test_who_owns_a_block_comes_back_under_its_own_name(protocol):
+    lives = 0
+    for run in runs(protocol):
+        assert all(node == its for node, its in identities(run))
+        lives = max(lives, len(identities(run)) - len(run.of("client")))
+    assert lives > 3
 
 
 def test_the_user_asks_again_after_a_crash():
@@ -201,12 +256,17 @@ def test_the_user_asks_again_after_a_crash():
 # What must hold whatever happens, and what must be possible.
 
 
-@pytest.mark.parametrize("protocol", ["static", "log"])
-@pytest.mark.parametrize("storm", STORMS)
+@pytest.mark.parametrize(
+    ("protocol", "storm"), [(its, storm) for its in PROTOCOLS for storm in storms(its)]
+)
 def test_agreement_survives_every_storm(protocol, storm):
-    mine = [run for run in runs(protocol) if run.header.seed // 100 == list(STORMS).index(storm)]
-    assert [broken(run) for run in mine] == [[]] * 40
-    assert sum(bool(chosen(run)) for run in mine) >= 38  # and a value can be chosen
+    number = list(storms(protocol)).index(storm)
+    mine = [run for run in runs(protocol) if run.header.seed // 100 == number]
+    assert [broken(run) for run in mine] == [[]] * len(mine)
+    assert len(mine) >= 12
+    # And a value can be chosen. Where a phase takes two round trips, patience is longer.
+    hurried = 0.95 if PROTOCOLS[protocol].remembers == "acceptor" else 0.75
+    assert sum(bool(chosen(run)) for run in mine) >= hurried * len(mine)
 
 
 def test_a_quiet_world_with_one_proposer_decides_in_four_message_delays():
@@ -222,15 +282,13 @@ def test_a_majority_is_enough_and_less_is_not(lasting):
     assert bool(chosen(trace)) == (len(lasting) == 1)
 
 
-def test_every_step_is_refolded_by_the_rules():
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_step_is_refolded_by_the_rules(protocol):
     """What the simulator wrote down is what `step` says, from the state before."""
-    from paxos.drivers.simulator import PROTOCOLS
-
-    for protocol in ("static", "log"):
-        for run in runs(protocol):
-            for before, step in befores(run):
-                fold = PROTOCOLS[protocol].STEPS[run.role(step.node)]
-                assert fold(before, step.event) == (step.state, step.effects)
+    for run in runs(protocol):
+        for before, step in befores(run):
+            fold = PROTOCOLS[protocol].steps[run.role(step.node)]
+            assert fold(before, step.event) == (step.state, step.effects)
 
 
 # Worlds that cannot be.
@@ -257,6 +315,13 @@ def test_there_are_names_for_any_number_of_proposers():
         ({"duplicate": -0.1}, "duplicate is a chance"),
         ({"crash": float("nan")}, "crash is a chance"),
         ({"partition": 2}, "partition is a chance"),
+        ({"protocol": "disk", "outages": 2}, "outages is a chance"),
+        ({"protocol": "passive", "lost_appends": -1}, "lost_appends is a chance"),
+        ({"protocol": "passive", "stale_reads": 7}, "stale_reads is a chance"),
+        ({"protocol": "disk", "lost_appends": 0.1}, "of lists: run passive or passive-log"),
+        ({"stale_reads": 0.1}, "of lists: run passive or passive-log"),
+        ({"protocol": "log", "conditional": True}, "of lists: run passive or passive-log"),
+        ({"protocol": "disk", "wishes": [(0, "d1", "x")]}, "'d1' wishes something but is no"),
         ({"jitter": 1.0}, "time cannot run backwards"),
         ({"until": -1}, "until -1 is not from 0"),
         ({"until": float("inf")}, "until inf is not from 0"),

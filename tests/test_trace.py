@@ -7,15 +7,18 @@ from typing import get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import A1, B1, befores, runs
+from worlds import A1, B1, befores, happened, runs
 
 from paxos import outcome
 from paxos import trace as traces
 from paxos.drivers.simulator import PROTOCOLS, simulate
 from paxos.figures import spacetime, views
 from paxos.figures.telling import tell
-from paxos.outcome import broken, chains, chosen, cost, history, slots
-from paxos.protocol.messages import Accept
+from paxos.outcome import broken, chains, chosen, cost, final, history, slots
+from paxos.protocol import static
+from paxos.protocol.events import Decide
+from paxos.protocol.messages import Accept, Command
+from paxos.protocol.quorum import majority
 from paxos.trace import TraceError, dumps, loads
 
 chances = st.sampled_from([0.0, 0.1, 0.4])
@@ -82,7 +85,7 @@ def test_a_file_that_lost_a_line_or_goes_on_after_its_end_is_refused():
 @settings(max_examples=30)
 def test_every_step_can_be_folded_again(world):
     trace = loads(dumps(simulate(**world)))
-    steps = PROTOCOLS[trace.header.protocol].STEPS
+    steps = PROTOCOLS[trace.header.protocol].steps
     for before, step in befores(trace):
         assert steps[trace.role(step.node)](before, step.event) == (step.state, step.effects)
 
@@ -110,7 +113,9 @@ def rich(protocol):
 
 
 def is_rich(one):
-    heard = any(step.effects for step in one.steps() if one.role(step.node) == "learner")
+    kind = PROTOCOLS[one.header.protocol]
+    told = {step.node for step in one.steps() if happened(step, Decide)}
+    heard = told & set(one.of(kind.listens or kind.asks))
     return heard and {type(record) for record in one.records} == set(get_args(traces.Record))
 
 
@@ -254,14 +259,18 @@ def reads_or_refuses(text):
         assert str(error)
         return
     assert loads(dumps(trace)) == trace or "NaN" in text
-    for ask in (slots, chosen, broken, chains, cost, outcome.logs, tell, spacetime.draw):
+    for ask in (slots, chosen, broken, chains, cost, outcome.logs, final):
+        ask(trace)
+    if trace.header.protocol not in ("static", "log"):
+        return
+    for ask in (tell, spacetime.draw):
         ask(trace)
     for view in (views.log,) if trace.header.protocol == "log" else (views.box, views.phases):
         view(trace)
 
 
-@given(st.data(), st.sampled_from(["static", "log"]))
-@settings(max_examples=400, deadline=None)
+@given(st.data(), st.sampled_from(sorted(PROTOCOLS)))
+@settings(max_examples=600, deadline=None)
 def test_whatever_stands_in_a_field_the_file_is_read_or_refused(data, protocol):
     good = dumps(rich(protocol)).splitlines()
     number = data.draw(st.integers(0, len(good) - 1))
@@ -289,8 +298,8 @@ def test_chosen_is_the_instant_of_the_vote_that_completed_a_quorum():
                 history(traces.Trace(one.header, one.records[:end]))
                 for end in (moment.index, moment.index + 1)
             )
-            assert moment.proposal not in traces.static.chosen(before)
-            assert moment.proposal in traces.static.chosen(after)
+            assert moment.proposal not in static.chosen(before)
+            assert moment.proposal in static.chosen(after)
 
 
 def test_a_vote_counts_from_the_moment_it_is_saved():
@@ -321,17 +330,16 @@ def test_a_ballot_of_somebody_unknown_is_shown_all_the_same():
     assert run().short(A1) == "1.ann"
 
 
-def test_a_wish_of_a_log_is_a_command():
-    wished = history(simulate(protocol="log"), slot=0).wishes
-    assert {type(wish).__name__ for wish in wished} == {"Command"}
+@pytest.mark.parametrize("protocol", ["log", "disk-log", "passive-log"])
+def test_a_wish_of_a_log_is_a_batch_of_commands(protocol):
+    wished = history(simulate(protocol=protocol), slot=0).wishes
+    assert {type(one) for batch in wished for one in batch} == {Command}
 
 
 def test_disagreement_is_called_by_its_name():
     """A history made up of two quorums for two values, which no run of the rules makes."""
     both = (("n1", Accept(A1, "Ann")), ("n2", Accept(B1, "Ben")))
-    broken_names = traces.static.broken(
-        traces.static.History(traces.quorum.majority(1), ("Ann", "Ben"), both)
-    )
+    broken_names = static.broken(static.History(majority(1), ("Ann", "Ben"), both))
     assert broken_names == ("agreement",)
 
 

@@ -3,8 +3,9 @@
 from functools import cache
 
 from paxos import trace
-from paxos.drivers.simulator import simulate
+from paxos.drivers.simulator import PROTOCOLS, simulate
 from paxos.protocol.ballot import Ballot
+from paxos.protocol.events import Decide
 
 A1, B1, A2, B2 = Ballot(1, "ann"), Ballot(1, "ben"), Ballot(2, "ann"), Ballot(2, "ben")  # rising
 
@@ -19,16 +20,37 @@ STORMS = {
     "flexible": {"acceptors": 4, "phase1": 3, "phase2": 2, "loss": 0.2, "crash": 0.05},
     "three proposers": {"proposers": 3, "loss": 0.1, "duplicate": 0.1, "jitter": 0.95},
 }
+OF_MEMORIES = {"outages": {"outages": 0.2, "loss": 0.05}}
+OF_LISTS = {
+    "lost appends": {"lost_appends": 0.25},
+    "stale reads": {"stale_reads": 0.4},
+    "conditional": {"conditional": True, "loss": 0.1, "duplicate": 0.2, "outages": 0.1},
+    "bad services": {"lost_appends": 0.1, "stale_reads": 0.2, "loss": 0.1, "crash": 0.03},
+}
+LOGS = ("log", "disk-log", "passive-log")
+
+
+def storms(protocol: str = "static") -> dict[str, dict]:
+    """The storms that this protocol can meet, by name."""
+    remembers = PROTOCOLS[protocol].remembers
+    memories = {} if remembers == "acceptor" else OF_MEMORIES
+    return STORMS | memories | (OF_LISTS if remembers == "list" else {})
 
 
 @cache
-def runs(protocol: str = "static", seeds: int = 40) -> list[trace.Trace]:
+def runs(protocol: str = "static") -> list[trace.Trace]:
     """Every storm, each with its own seeds: the same list of runs for every test that asks."""
+    seeds = 40 if PROTOCOLS[protocol].remembers == "acceptor" else 12
     return [
         simulate(protocol=protocol, seed=seed, **storm)
-        for number, storm in enumerate(STORMS.values())
+        for number, storm in enumerate(storms(protocol).values())
         for seed in range(100 * number, 100 * number + seeds)
     ]
+
+
+def told(run: trace.Trace) -> set[str]:
+    """Who was told of a decision, or of several."""
+    return {step.node for step in run.steps() if happened(step, Decide)}
 
 
 def of(run: trace.Trace, role: str) -> list[trace.Step]:
