@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from . import __version__, checking
+from . import __version__, agreeing, checking
 from .drivers import faults
 from .drivers.replay import replay
 from .drivers.simulator import PROTOCOLS, Simulation, World
@@ -68,6 +68,7 @@ def parser() -> Parser:
     add_draw(commands.add_parser("draw", help="draw a trace"))
     checking.add(commands.add_parser("check", help="visit every state of a small world"))
     add_prove(commands.add_parser("prove", help="prove a protocol for any number of nodes"))
+    agreeing.add(commands.add_parser("disk", help="agree through folders, for real"))
     return top
 
 

@@ -27,7 +27,10 @@ MAY_IMPORT = {
     "mutations": {"mistakes", "trace"},  # and, by name, a package of its own
     "__main__": {"cli"},
     "checking": {"mutations", "trace", "drivers", "figures"},
-    "cli": {"protocol", "trace", "outcome", "drivers", "figures", "proof", "checking", "__init__"},
+    "services": {"protocol", "codec", "services"},
+    "agreeing": {"services"},
+    "cli": {"protocol", "trace", "outcome", "drivers", "figures", "proof", "__init__"}
+    | {"checking", "agreeing"},
 }
 # The script that draws the committed figures needs runs to draw; runs are matched with the proof.
 EXCEPTIONS = {"figures/__main__.py": {"drivers"}, "drivers/matching.py": {"proof"}}

@@ -1,0 +1,1 @@
+"""What stores for Paxos, and runs none of it."""
