@@ -49,17 +49,17 @@ class Amiss:
 def keep(mine: List, request: Any) -> tuple[List, tuple[Effect, ...]]:
     """Append and fetch: all that is asked of a service."""
     match request:
-        case Append(thing, at) if at in (None, len(mine.things)):
+        case Append(thing, at) if at in (None, len(mine.things)):  # append
             now = List((*mine.things, thing))
             return now, (Save(now), Send("sender", Appended(thing, at)))
-        case Append(thing):
+        case Append(thing):  # something else stands there
             return mine, (Send("sender", Appended(thing, done=False)),)
-        case Amiss(Append(thing)):
+        case Amiss(Append(thing)):  # say yes, and lose it
             return mine, (Send("sender", Appended(thing)),)
-        case Amiss(Fetch(after), behind):
+        case Amiss(Fetch(after), behind):  # show an older end
             end = max(after, len(mine.things) - behind)
             return mine, (Send("sender", Entries(after, mine.things[after:end])),)
-        case Fetch(after):
+        case Fetch(after):  # show
             return mine, (Send("sender", Entries(after, mine.things[after:])),)
     raise ValueError(f"a list cannot {request!r}")
 

@@ -60,19 +60,19 @@ Result = tuple[Client, tuple[Effect, ...]]
 def step(me: Client, event: Opened | Propose | Answer | Timeout) -> Result:
     """Carry out the phases of a proposer on lists; without a wish, only read."""
     match event:
-        case Opened():
+        case Opened():  # look
             return look(me, NO_BALLOT)
 
         case Propose(wish) if not me.online:  # keep it
             return replace(me, wishes=(*me.wishes, wish)), ()
 
         case Timeout(timer) if not (me.reaches(me.heard) or me.member.proposer.waits):
-            return look(replace(me, online=False), timer)
+            return look(replace(me, online=False), timer)  # offline
 
         case Timeout(timer) if not me.member.busy or timer != me.member.ballot:
-            return (me, ()) if me.member.settled else look(me, NO_BALLOT)
+            return (me, ()) if me.member.settled else look(me, NO_BALLOT)  # look again
 
-        case Propose() | Timeout():
+        case Propose() | Timeout():  # ask
             return carry_out(me, *advance(me.member, event))
 
         case Answer(name, Appended(entry, position)) if position == me.view(name).end:
@@ -81,10 +81,10 @@ def step(me: Client, event: Opened | Propose | Answer | Timeout) -> Result:
         case Answer(name, Appended(entry, done=False)):  # another was faster
             return me, (Send(name, Append(entry)),)
 
-        case Answer(name, Appended()):
+        case Answer(name, Appended()):  # fetch
             return me, (Send(name, me.view(name).fetch),)
 
-        case Answer(name, Entries() as news):
+        case Answer(name, Entries() as news):  # fold what is new
             return hear(me, name, news)
     return me, ()
 
