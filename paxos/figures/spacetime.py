@@ -9,28 +9,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ..outcome import broken, chosen
-from ..protocol.acceptor import Acceptor
-from ..protocol.events import Decide, Propose, Send, Timeout
-from ..protocol.messages import Accept, Prepare
-from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, kept, kind, text
+from ..outcome import chosen
+from ..protocol.events import Answer, Decide
+from ..protocol.kinds import PROTOCOLS
+from ..protocol.lists import Amiss
+from ..protocol.messages import Accept, Accepted, Append, Chosen, Refused
+from ..trace import Crash, Cut, Heal, Lost, Open, Step, Trace, bare, kept, text
+from .notes import LINE, NOTE, Note, note_lines, ring, told, write_notes
 from .parting import Parting
-from .theme import KINDS, Drawing, Figure, fit, text_width, wrap
+from .theme import KINDS, ROLES, Drawing, Figure, fit, text_width
+from .words import Sense, senses
 
 SCALE, GAP = 44.0, 1.4  # px for one message delay; a longer silence is cut to this many delays
-NOTE, LANE, HOLD, LINE = 152.0, 52.0, 80.0, 15.0  # widths of the three parts; height of a text
+LANE, HOLD = 52.0, 80.0  # widths of the other two parts
 TOP, TALL = 74.0, 3600.0
-HOLDS = "what each acceptor holds"
-
-
-@dataclass(frozen=True)
-class Note:
-    """A line in words, beside the moment it speaks of."""
-
-    at: int
-    words: str
-    badge: str = ""
-    mark: str = ""  # star, knows or wrong
+HOLDS = {
+    "acceptor": "what each acceptor holds",
+    "disk": "what the blocks of each disk say",
+    "list": "what stands in each list (× refused)",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,7 @@ class Held:
     node: str
     words: str
     voted: bool
+    colour: str = "promise"  # of a change that is no vote
 
 
 def draw(trace: Trace, wrong: Parting | None = None) -> Figure:
@@ -50,30 +48,31 @@ def draw(trace: Trace, wrong: Parting | None = None) -> Figure:
     """
     whole, trace = trace, beginning(trace)
     notes, held = list(told(trace, wrong)), list(memory(trace))
-    nodes = [name for name, _ in trace.header.nodes]
+    nodes, remembers = dict(trace.header.nodes), PROTOCOLS[trace.header.protocol].remembers
     y = clock(trace, notes, held)
     x = {name: NOTE + 34 + LANE * number for number, name in enumerate(nodes)}
     right = max(x.values()) + 44
-    holds = {name: right + HOLD * number for number, name in enumerate(trace.of("acceptor"))}
+    holds = {name: right + HOLD * number for number, name in enumerate(trace.of(remembers))}
     bottom = max(y.values()) + 22
-    shown = set(_shown(trace))
-    kinds = [name for name in (*KINDS, "chosen", "knows", "crash") if name in shown]
-    width = right + max(HOLD * len(holds), text_width(HOLDS, 12)) + 10
+    arrows = list(paths(trace, x, y))
+    shown = {*_shown(trace), *(one.kind for one in arrows), *nodes.values()}
+    kinds = [name for name in (*KINDS, "chosen", "knows", "crash", *ROLES) if name in shown]
+    width = right + max(HOLD * len(holds), text_width(HOLDS[remembers], 12)) + 10
     desc = "; ".join(f"at {note.at / trace.header.tick:.1f} {note.words}" for note in notes)
-    sheet = Drawing(
-        width, bottom + 40, f"A run of {trace.header.protocol} Paxos in time", desc + "."
-    )
+    title = f"A run of {trace.header.protocol} Paxos in time"
+    sheet = Drawing(width, bottom + 40, title, desc + ".")
     silence(sheet, trace, x, y, bottom)
     lifelines(sheet, trace, x, y, bottom)
     for one in chosen(trace):
         sheet.line(
             NOTE, y[one.at], width - 10, y[one.at], "gold", 2.6 if one.news == "chosen" else 1.2
         )
-    messages(sheet, trace, x, y, bottom)
+    messages(sheet, trace, arrows, x, y, bottom)
     write_notes(sheet, notes, y)
     for bad in trace.records[wrong.number : wrong.number + 1] if wrong else ():
         ring(sheet, x[getattr(bad, "node", "")], y[bad.at])
-    hold(sheet, held, holds, y, bottom)
+    sheet.text(right + 4, TOP - 54, HOLDS[remembers], "muted", 12)
+    hold(sheet, held, holds, y, bottom, remembers)
     for name in nodes:
         sheet.node(x[name], TOP - 26, name, trace.role(name), 40)
     below = sheet.legend(NOTE + 10, bottom + 20, kinds, width - NOTE - 20)
@@ -92,63 +91,12 @@ def beginning(trace: Trace) -> Trace:
     return replace(trace, records=tuple(fits)) if len(fits) < len(trace.records) else trace
 
 
-def told(trace: Trace, wrong: Parting | None = None) -> Iterator[Note]:
-    """What happened, in words; who was told what only where not all of it is true."""
-    lies = bool(broken(trace))
-    instants = chosen(trace)
-    for index, record in enumerate(trace.records):
-        match record:
-            case Step(node=node, event=Propose(value)):
-                yield Note(record.at, f"{node} wants {value}")
-            case Step(node=node, event=Timeout()):
-                yield Note(record.at, f"{node} tries again")
-            case Crash(at, node):
-                yield Note(at, f"{node} crashes")
-            case Open(at, node) if index >= len(trace.header.nodes):
-                yield Note(at, f"{node} is back")
-            case Cut(at, groups):
-                yield Note(at, "network splits: " + " | ".join(" ".join(group) for group in groups))
-            case Heal(at):
-                yield Note(at, "network is whole again")
-        if isinstance(record, Step):
-            yield from asked(trace, record)
-            yield from heard(record) if lies else ()
-        if wrong and index == wrong.number and isinstance(record, Open | Step):
-            yield Note(record.at, f"the rule for {record.node}: {wrong.rule}", mark="wrong")
-        for one in (one for one in instants if one.index == index):
-            where = "" if one.slot is None else f" in slot {one.slot}"
-            words = f"{text(one.proposal.value)} is {one.news}{where}, in {trace.short(one.proposal.ballot)}"
-            yield Note(one.at, words, mark="star")
-
-
-def asked(trace: Trace, step: Step) -> Iterator[Note]:
-    """The two questions that a proposer asks."""
-    for effect in step.effects[: step.done]:
-        if isinstance(effect, Send) and effect.to == "acceptors":
-            slot, message = bare(effect.message)
-            where = "" if slot is None else f", slot {slot}"
-            match message:
-                case Prepare(ballot):
-                    yield Note(
-                        step.at, f"{step.node} prepares {trace.short(ballot)}{where}", "prepare"
-                    )
-                case Accept(ballot, value):
-                    words = f"{step.node} asks for {text(value)}, {trace.short(ballot)}{where}"
-                    yield Note(step.at, words, "accept")
-
-
-def heard(step: Step) -> Iterator[Note]:
-    """What the user is told."""
-    for effect in step.effects[: step.done]:
-        if isinstance(effect, Decide):
-            yield Note(step.at, f"{step.node} is told {text(effect.value)}", mark="knows")
-
-
 def memory(trace: Trace) -> Iterator[Held]:
-    """Every change of what an acceptor holds."""
+    """Every change of what an acceptor, a disk or a list holds."""
     before: dict[str, object] = {}
-    for record in trace.records:
-        if not isinstance(record, Step | Open) or trace.role(record.node) != "acceptor":
+    means, remembers = senses(trace), PROTOCOLS[trace.header.protocol].remembers
+    for index, record in enumerate(trace.records):
+        if not isinstance(record, Step | Open) or trace.role(record.node) != remembers:
             continue
         old, now = before.get(record.node), record.state
         if now == old or (isinstance(record, Step) and not kept(record)):
@@ -157,19 +105,39 @@ def memory(trace: Trace) -> Iterator[Held]:
         if isinstance(record, Open):
             if old is not None:  # no acceptor that saves ever does
                 yield Held(record.at, record.node, "forgot", False)
-            continue
-        slot, request = bare(record.event)
-        its: Acceptor = now if slot is None else now.at(slot)
-        where = "" if slot is None else f"#{slot} "
-        if isinstance(request, Accept) and its.vote is not None:
-            yield Held(
-                record.at,
-                record.node,
-                f"{where}{trace.short(its.vote.ballot)} {text(its.vote.value)}",
-                True,
-            )
+        elif remembers == "acceptor":
+            yield promised_or_voted(trace, record)
         else:
-            yield Held(record.at, record.node, f"{where}≥ {trace.short(its.promised)}", False)
+            yield from written(trace, record, means.heard.get(index, Sense("", "")))
+
+
+def promised_or_voted(trace: Trace, step: Step) -> Held:
+    """What an acceptor holds after it said yes."""
+    slot, request = bare(step.event)
+    where = "" if slot is None else f"#{slot} "
+    if isinstance(request, Accept):
+        words = f"{where}{trace.short(request.ballot)} {text(request.value)}"
+        return Held(step.at, step.node, words, True)
+    return Held(step.at, step.node, f"{where}≥ {trace.short(request.ballot)}", False)
+
+
+def written(trace: Trace, step: Step, mean: Sense) -> Iterator[Held]:
+    """What is new in a block, or in a list: there, × marks what its fold refuses."""
+    if not mean.said:
+        yield Held(step.at, step.node, "skipped", False, "muted")
+    for one in mean.said:
+        slot, what = bare(one)
+        where = "" if slot is None else f"#{slot} "
+        match what:
+            case Accept(ballot, value) | Accepted(ballot, value):
+                words = f"{where}{trace.short(ballot)} {text(value)}"
+                yield Held(step.at, step.node, words, True)
+            case Refused(ballot):
+                yield Held(step.at, step.node, f"× {where}{trace.short(ballot)}", False, "refused")
+            case Chosen(_, value):
+                yield Held(step.at, step.node, f"knows {text(value)}", False, "ink")
+            case _:
+                yield Held(step.at, step.node, f"{where}≥ {trace.short(what.ballot)}", False)
 
 
 def clock(trace: Trace, notes: list[Note], held: list[Held]) -> dict[int, float]:
@@ -192,48 +160,20 @@ def clock(trace: Trace, notes: list[Note], held: list[Held]) -> dict[int, float]
     return y
 
 
-def note_lines(note: Note) -> list[str]:
-    """The words of a note, wrapped."""
-    return wrap(note.words, NOTE - (44 if note.badge or note.mark else 20), 12)
-
-
-def write_notes(sheet: Drawing, notes: list[Note], y: dict[int, float]) -> None:
-    """The words on the left, each at its moment or right under the one before."""
-    below = 0.0
-    for note in notes:
-        at = max(y[note.at], below)
-        if note.badge:
-            sheet.badge(15, at, note.badge)
-        elif note.mark == "star":
-            sheet.star(15, at)
-        elif note.mark == "knows":
-            sheet.knows(15, at)
-        elif note.mark == "wrong":
-            ring(sheet, 15, at, 6)
-        for number, words in enumerate(note_lines(note)):
-            font = "bold" if note.mark else "regular"
-            left = 32 if note.badge or note.mark else 6
-            colour = "ink" if left == 32 else "muted"
-            colour = "refused" if note.mark == "wrong" else colour
-            sheet.text(left, at + 4 + LINE * number, words, colour, 12, font)
-        below = at + LINE * len(note_lines(note)) + 1
-
-
-def ring(sheet: Drawing, x: float, y: float, size: float = 8) -> None:
-    """A step that breaks a rule."""
-    sheet.rect(x - size, y - size, 2 * size, 2 * size, "refused", None, size, 2.4)
-
-
 def lifelines(
     sheet: Drawing, trace: Trace, x: dict[str, float], y: dict[int, float], bottom: float
 ) -> None:
     """A line for each node, dotted while the node is down."""
     for name in x:
         since, up = TOP - 13.0, True
-        for record in trace.records[len(trace.header.nodes) :]:
+        for record in trace.records:
             if isinstance(record, Crash | Open) and record.node == name:
+                if up and isinstance(record, Open):  # the start
+                    continue
                 sheet.line(x[name], since, x[name], y[record.at], *_life(up))
-                if isinstance(record, Crash):
+                if trace.role(name) in ("disk", "list"):
+                    sheet.line(x[name] - 6, y[record.at], x[name] + 6, y[record.at], "muted", 2)
+                elif isinstance(record, Crash):
                     sheet.crash(x[name], y[record.at])
                 since, up = y[record.at], isinstance(record, Open)
         sheet.line(x[name], since, x[name], bottom, *_life(up))
@@ -255,41 +195,76 @@ def silence(
             sheet.rect(left, y[change.at], right - left, end - y[change.at], None, "panel")
 
 
-def messages(
-    sheet: Drawing, trace: Trace, x: dict[str, float], y: dict[int, float], bottom: float
-) -> None:
-    """Each copy of each message, from where it was sent to where it arrived or was lost."""
+@dataclass(frozen=True)
+class Path:
+    """One copy of one message, from where it was sent to where it arrived or was lost."""
+
+    start: tuple[float, float]
+    stop: tuple[float, float]
+    kind: str
+    lost: bool = False
+
+
+def paths(trace: Trace, x: dict[str, float], y: dict[int, float]) -> Iterator[Path]:
+    """All that arrived or was lost, each in the colour of what it means to the one who hears it."""
     sent = {one.id: (step, one) for step in trace.steps() for one in step.sent}
-    ends: set[int] = set()
-    for record in trace.records:
+    means = senses(trace)
+    for index, record in enumerate(trace.records):
         number = record.received if isinstance(record, Step) else getattr(record, "id", None)
         if number is None:
             continue
         step, one = sent[number]
+        mean, lost = means.of(number), isinstance(record, Lost)
+        if (
+            isinstance(record, Step)
+            and isinstance(record.event, Answer)
+            and number not in means.sent
+        ):
+            mean = means.heard.get(index, mean)
+        if isinstance(record, Step) and isinstance(record.event, Amiss):
+            lost = isinstance(record.event.request, Append)  # it arrived, and is gone all the same
         start, stop = (x[step.node], y[step.at]), (x[one.to], y[record.at])
-        ends.add(number)
         if isinstance(record, Lost) and record.why == "lost":
             stop = ((start[0] + stop[0]) / 2, stop[1])
-        sheet.message(*start, *stop, kind(one.message), isinstance(record, Lost))
-    for step, one in (sent[number] for number in sent if number not in ends):  # still under way
-        look = KINDS[kind(one.message)]
-        part = 0.3 * (x[one.to] - x[step.node])
-        end = min(bottom, y[step.at] + 0.6 * SCALE)
-        sheet.line(
-            x[step.node], y[step.at], x[step.node] + part, end, look.name, look.width, look.dash
-        )
+        yield Path(start, stop, mean.kind if mean.kind in KINDS else "plain", lost)
+
+
+def messages(
+    sheet: Drawing,
+    trace: Trace,
+    arrows: list[Path],
+    x: dict[str, float],
+    y: dict[int, float],
+    bottom: float,
+) -> None:
+    """Every message; over those that say nothing of Paxos, those that do."""
+    for one in sorted(arrows, key=lambda one: one.kind != "plain"):
+        sheet.message(*one.start, *one.stop, one.kind, one.lost)
+    ends = {getattr(one, "received", getattr(one, "id", None)) for one in trace.records}
+    means = senses(trace)
     for step in trace.steps():
+        for its in step.sent:
+            if its.id not in ends:  # still under way
+                look = KINDS.get(means.of(its.id).kind, KINDS["plain"])
+                part = 0.3 * (x[its.to] - x[step.node])
+                end = min(bottom, y[step.at] + 0.6 * SCALE)
+                where = (x[step.node], y[step.at], x[step.node] + part, end)
+                sheet.line(*where, look.name, look.width, look.dash)
         if any(isinstance(effect, Decide) for effect in step.effects[: step.done]):
             sheet.knows(x[step.node], y[step.at])
 
 
 def hold(
-    sheet: Drawing, held: list[Held], x: dict[str, float], y: dict[int, float], bottom: float
+    sheet: Drawing,
+    held: list[Held],
+    x: dict[str, float],
+    y: dict[int, float],
+    bottom: float,
+    role: str,
 ) -> None:
-    """A bar for each acceptor: what it holds, from when on."""
-    sheet.text(min(x.values()) + 4, TOP - 54, HOLDS, "muted", 12)
+    """A bar for each of those who remember: what it holds, from when on."""
     for name, left in x.items():
-        sheet.node(left + HOLD / 2, TOP - 26, name, "acceptor", HOLD - 16)
+        sheet.node(left + HOLD / 2, TOP - 26, name, role, HOLD - 16)
         changes = [one for one in held if one.node == name]
         tops: list[float] = []
         for one in changes:  # two in one instant stand one below the other
@@ -297,7 +272,7 @@ def hold(
         voted = False
         for one, (top, end) in zip(changes, pairwise([*tops, bottom]), strict=True):
             voted = (voted or one.voted) and one.words != "forgot"
-            colour = "accepted" if one.voted else "promise"
+            colour = "accepted" if one.voted else one.colour
             sheet.rect(
                 left + 4, top - 7, HOLD - 8, end - top, None, "panel" if voted else "paper", 0
             )
@@ -309,15 +284,16 @@ def hold(
 
 
 def _shown(trace: Trace) -> Iterator[str]:
-    """What the legend must explain."""
+    """What the legend must explain, beside messages that arrived and roles."""
     if chosen(trace):
         yield "chosen"
+    means = senses(trace)
     for record in trace.records:
-        if isinstance(record, Lost):
+        if isinstance(record, Lost) or isinstance(getattr(record, "event", None), Amiss):
             yield "lost"
-        elif isinstance(record, Crash):
+        elif isinstance(record, Crash) and trace.role(record.node) not in ("disk", "list"):
             yield "crash"
         elif isinstance(record, Step):
-            yield from (kind(one.message) for one in record.sent)
+            yield from (means.of(one.id).kind for one in record.sent)
             if any(isinstance(one, Decide) for one in record.effects[: record.done]):
                 yield "knows"

@@ -12,6 +12,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from .fonts import ASCENT as ASCENT
+from .fonts import DESCENT as DESCENT
+from .fonts import FONTS as FONTS
+from .fonts import WIDTHS as WIDTHS
+from .fonts import fit as fit
+from .fonts import text_width as text_width
+from .fonts import wrap as wrap
+
 # name: (light, dark). Every text colour has a contrast of 4.5 to 1 or more on `paper` and `panel`.
 COLOURS = {
     "paper": ("#fffdf8", "#14171d"),
@@ -25,6 +33,7 @@ COLOURS = {
     "accepted": ("#7a3e9d", "#cfa8f5"),
     "refused": ("#b3203a", "#ff8593"),
     "lost": ("#666d7a", "#949cab"),
+    "plain": ("#9aa0ab", "#5d6675"),  # of lines only
     "gold": ("#f2b705", "#ffd166"),
     "onGold": ("#1c2230", "#1c2230"),
 }
@@ -39,6 +48,7 @@ class Kind:
     width: float
     dash: str
     says: str
+    label: str = ""  # in a legend, where its name says too little
 
 
 KINDS = {
@@ -49,61 +59,20 @@ KINDS = {
         Kind("accept", "2a", 2.6, "", "vote for this value"),
         Kind("accepted", "2b", 2.6, "7 4", "I voted"),
         Kind("refused", "", 1.6, "2 3", "no, a promise stands in the way"),
+        Kind("plain", "", 0.9, "", "of Paxos a disk or a list knows nothing", "stored, and read"),
         Kind("lost", "", 1.4, "1 4", "never arrives"),
     )
 }
 
-# Advance widths in thousandths of the size, of the bundled font (IBM Plex Sans, here named Paxos
-# Sans; Mono is 600 throughout), for U+0020 to U+007E and SPECIAL. A test compares with the file.
-SPECIAL = "→←≥≤×–—“”‘’…·′•"
-_REGULAR = """236 284 419 713 598 927 694 242 335 335 450 600 272 399 272 383 600 600 600 600 600 600
-600 600 600 600 292 292 600 600 600 477 891 641 653 621 671 583 559 695 707 400 510 634 501 812 707
-708 606 708 640 581 572 678 609 891 613 593 580 317 383 317 600 565 600 534 580 503 580 549 324 528
-568 250 250 527 272 873 568 560 580 580 367 487 351 568 492 768 507 499 464 343 314 343 600
-820 820 600 600 600 588 780 475 474 273 273 803 326 242 396"""
-_BOLD = """236 309 471 656 600 960 713 260 337 337 556 600 298 402 298 437 600 600 600 600 600 600 600
-600 600 600 318 318 600 600 600 493 899 672 663 642 689 600 577 712 719 423 545 678 521 816 719 712
-641 712 664 611 580 690 638 949 655 632 599 329 437 329 600 559 600 559 600 513 600 558 350 545 588
-276 276 562 294 888 588 563 600 600 393 499 374 588 524 819 544 524 502 363 376 363 600
-876 876 600 600 600 588 780 517 517 292 292 868 350 260 420"""
-_CHARACTERS = [chr(code) for code in range(0x20, 0x7F)] + list(SPECIAL)
-WIDTHS = {
-    "regular": dict(zip(_CHARACTERS, map(int, _REGULAR.split()), strict=True)),
-    "bold": dict(zip(_CHARACTERS, map(int, _BOLD.split()), strict=True)),
-    "mono": dict.fromkeys(_CHARACTERS, 600),
+# The shape of a role, and what fills it: `panel` those who remember, `paper` all others.
+ROLES = {
+    "proposer": "paper",
+    "acceptor": "panel",
+    "learner": "paper",
+    "client": "paper",  # a proposer and a learner in one, and so is its shape
+    "disk": "panel",
+    "list": "panel",
 }
-FONTS = {
-    "regular": "font-family:'Paxos Sans','IBM Plex Sans',sans-serif",
-    "bold": "font-family:'Paxos Sans','IBM Plex Sans',sans-serif;font-weight:600",
-    "mono": "font-family:'Paxos Mono','IBM Plex Mono',monospace",
-}
-ASCENT, DESCENT = 0.78, 0.24  # of the size: what a line of text really covers
-
-
-def text_width(words: str, size: float, font: str = "regular") -> float:
-    """The length of a text in px. A character that the font lacks counts as a wide one."""
-    return sum(WIDTHS[font].get(one, 700) for one in words) * size / 1000
-
-
-def fit(words: str, width: float, size: float, font: str = "regular") -> str:
-    """The text, or as much of it as there is room for."""
-    if text_width(words, size, font) <= width:
-        return words
-    while words and text_width(words + "…", size, font) > width:
-        words = words[:-1]
-    return words.rstrip() + "…"
-
-
-def wrap(words: str, width: float, size: float, font: str = "regular") -> list[str]:
-    """The text in lines of at most `width`, broken between words."""
-    lines = [""]
-    for word in words.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and text_width(longer, size, font) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return [fit(line, width, size, font) for line in lines]
 
 
 @dataclass(frozen=True)
@@ -192,6 +161,10 @@ class Drawing:
         where = " ".join(f"{_(x)},{_(y)}" for x, y in points)
         self.parts.append(f'<polygon points="{where}" {self._paint(stroke, fill, 1.2, "")}/>')
 
+    def path(self, way: str, fill: str | None, stroke: str | None = "ink") -> None:
+        """An outline with curves in it."""
+        self.parts.append(f'<path d="{way}" {self._paint(stroke, fill, 1.2, "")}/>')
+
     def line(
         self,
         x1: float,
@@ -220,7 +193,7 @@ class Drawing:
         if lost:
             self.cross(x2, y2)
         else:
-            size = 6 + look.width
+            size = 6 + look.width if look.width > 1 else 5
             back = (x2 - dx * size, y2 - dy * size)
             wing = size * 0.42
             sides = [(back[0] - s * dy * wing, back[1] + s * dx * wing) for s in (1, -1)]
@@ -265,16 +238,34 @@ class Drawing:
     def node(self, x: float, y: float, name: str, role: str, width: float = 0) -> float:
         """A participant, centred on (x, y): its role is its shape. Returns its width."""
         wide = max(width, text_width(name, 13, "bold") + 22)
-        left, right, top, bottom = x - wide / 2, x + wide / 2, y - 13, y + 13
-        if role == "proposer":
-            self.rect(left, top, wide, 26, radius=13)
-        elif role == "learner":
-            cut = [(left + 8, top), (right - 8, top), (right, y), (right - 8, bottom)]
-            self.polygon([*cut, (left + 8, bottom), (left, y)], "ink", "paper")
-        else:
-            self.rect(left, top, wide, 26, fill="panel", radius=2)
+        self.shape(x - wide / 2, y - 13, wide, 26, role)
         self.text(x, y + 4.6, name, "ink", 13, "bold", "middle")
         return wide
+
+    def shape(self, left: float, top: float, wide: float, tall: float, role: str) -> None:
+        """The outline of a role."""
+        fill, half, nose = ROLES[role], tall / 2, 0.31 * tall
+        right, bottom = left + wide, top + tall
+        point = f"H{_(right - nose)}L{_(right)},{_(top + half)}L{_(right - nose)},{_(bottom)}"
+        if role == "proposer":
+            self.rect(left, top, wide, tall, radius=half, fill=fill)
+        elif role == "learner":
+            left_point = f"H{_(left + nose)}L{_(left)},{_(top + half)}Z"
+            self.path(f"M{_(left + nose)},{_(top)}{point}{left_point}", fill)
+        elif role == "client":
+            arc = f"H{_(left + half)}A{_(half)} {_(half)} 0 0 1 {_(left + half)},{_(top)}Z"
+            self.path(f"M{_(left + half)},{_(top)}{point}{arc}", fill)
+        elif role == "disk":
+            rim, up, low = 0.14 * tall, top - 0.05 * tall, bottom + 0.05 * tall
+            arc = f"A{_(wide / 2)} {_(rim)} 0 0"
+            sides = f"V{_(low - rim)}{arc} 1 {_(left)},{_(low - rim)}Z"
+            self.path(f"M{_(left)},{_(up + rim)}{arc} 1 {_(right)},{_(up + rim)}{sides}", fill)
+            self.path(f"M{_(left)},{_(up + rim)}{arc} 0 {_(right)},{_(up + rim)}", None)
+        else:
+            self.rect(left, top, wide, tall, fill=fill, radius=2)
+        if role == "list":  # its first entries; more at the end, and nowhere else
+            for cell in (0.18 * tall, 0.36 * tall):
+                self.line(left + cell, top, left + cell, bottom, "ink", 1)
 
     def legend(self, x: float, y: float, names: Iterable[str], width: float) -> float:
         """What lines and marks mean, from the tables that draw them. Returns the y below it."""
@@ -282,12 +273,14 @@ class Drawing:
         at = x
         for name in names:
             look = KINDS.get(name)
-            badge = look.badge if look else ""
-            start = (60 if badge else 34) if look else 18
-            wide = start + text_width(name, 12) + 20
+            badge, label = (look.badge, look.label or name) if look else ("", name)
+            start = (60 if badge else 34) if look else 24 if name in ROLES else 18
+            wide = start + text_width(label, 12) + 20
             if at > x and at + wide > x + width:
                 at, y = x, y + 22
-            if look is None:
+            if name in ROLES:
+                self.shape(at, y - 6, 18, 12, name)
+            elif look is None:
                 marks[name](at + 7, y)
             else:
                 self.line(
@@ -297,7 +290,7 @@ class Drawing:
                 self.cross(at + 24, y, size=4)
             if badge:
                 self.badge(at + 45, y, name)
-            self.text(at + start, y + 4.2, name, "muted", 12)
+            self.text(at + start, y + 4.2, label, "muted", 12)
             at += wide
         return y + 18
 

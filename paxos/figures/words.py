@@ -41,6 +41,7 @@ class Sense(NamedTuple):
 
     kind: str
     words: str
+    said: tuple[Any, ...] = ()  # the requests or replies themselves
 
 
 @dataclass
@@ -49,6 +50,10 @@ class Senses:
 
     sent: dict[int, Sense] = field(default_factory=dict)
     heard: dict[int, Sense] = field(default_factory=dict)
+
+    def of(self, id: int) -> Sense:
+        """Of a message; to a disk or a list, most mean nothing."""
+        return self.sent.get(id, Sense("plain", ""))
 
 
 def message(trace: Trace, what: Any, before: Block | None = None) -> str:
@@ -129,7 +134,7 @@ def sense(trace: Trace, said: Sequence[Any]) -> Sense:
     names = [type(bare(one)[1]).__name__.lower().replace("promises", "promise") for one in said]
     known = ("chosen", "refused", "accepted", "promise", "accept", "prepare")
     kind = next((name for name in known if name in names), "")
-    return Sense(kind, "; ".join(dict.fromkeys(message(trace, one) for one in said)))
+    return Sense(kind, "; ".join(dict.fromkeys(message(trace, one) for one in said)), tuple(said))
 
 
 def senses(trace: Trace) -> Senses:
@@ -163,7 +168,7 @@ def of_sent(trace: Trace, what: Any, sender: Any) -> Sense | None:
     if isinstance(what, Write | Append):
         before = getattr(sender, "block", None)
         said = carried(what, before)
-        return Sense(sense(trace, said).kind, to_memory(trace, what, before))
+        return Sense(sense(trace, said).kind, to_memory(trace, what, before), tuple(said))
     if isinstance(what, Written | Read | Blocks | Appended | Fetch | Entries):
         return None
     return sense(trace, [what])
@@ -178,8 +183,8 @@ def of_heard(trace: Trace, step: Step, was: Any) -> Sense | None:
             view, replies = read(was.view(name), after, things)
             mine = [one for one in replies or () if bare(one)[1].ballot == was.member.ballot]
             if mine:
-                kind, words = sense(trace, mine)
-                return Sense(kind, f"reads {name}: {words}")
+                kind, words, said = sense(trace, mine)
+                return Sense(kind, f"reads {name}: {words}", said)
             lead = step.state.member.proposer
             if lead.waits and not was.member.proposer.waits:
                 return Sense("refused", f"reads {name}: {trace.short(lead.highest)} is ahead")
@@ -187,10 +192,10 @@ def of_heard(trace: Trace, step: Step, was: Any) -> Sense | None:
                 return Sense("", f"reads {name}: behind what it has seen, so no answer")
         case Write(owner, block) if isinstance(was, Disk) and kept(step):
             new = carried(step.event, dict(was.blocks).get(owner))
-            kind, words = sense(trace, new)
+            kind, words, _ = sense(trace, new)
             if dict(step.state.blocks).get(owner) != block:
                 return Sense("", f"keeps {owner}'s newer block, not {words}")
-            return Sense(kind, f"{owner}'s block: {words}")
+            return Sense(kind, f"{owner}'s block: {words}", tuple(new))
     return None
 
 
@@ -203,8 +208,8 @@ def of_blocks(trace: Trace, disk: str, all: Blocks, was: Any) -> Sense | None:
         return None  # read before our own write was there; or there is nothing left to learn
     known = [block.chosen for _, block in all.blocks if block.chosen]
     said = known[:1] or answers(requests(was.member), was.name, all)
-    kind, words = sense(trace, said)
-    return Sense(kind, f"reads {disk}: {words}") if said else None
+    kind, words, _ = sense(trace, said)
+    return Sense(kind, f"reads {disk}: {words}", tuple(said)) if said else None
 
 
 def holds(trace: Trace, block: Any) -> str:
@@ -234,8 +239,8 @@ def landed(trace: Trace, step: Step, was: Any, view: View) -> tuple[View, Sense 
             place, trouble = len(things) - 1, view.trouble
             new, replies = read(view, view.end, things[view.end :])
             if replies:
-                kind, words = sense(trace, replies)
-                return new, Sense(kind, f"at {place}: {words}")
+                kind, words, said = sense(trace, replies)
+                return new, Sense(kind, f"at {place}: {words}", said)
             what = "readers stop here" if replies is None and not trouble else "skipped"
             what = "nobody reads on" if trouble else what
             again = " again" if isinstance(entry, Entry) and what == "skipped" else ""

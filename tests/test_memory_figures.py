@@ -1,0 +1,120 @@
+"""Figures of runs over disks and lists: readable, and true to the run."""
+
+import xml.etree.ElementTree as ET
+from collections import Counter
+
+import pytest
+
+from paxos import trace
+from paxos.drivers.simulator import PROTOCOLS, simulate
+from paxos.figures import spacetime
+from paxos.figures.theme import KINDS, ROLES
+from paxos.figures.words import senses
+from paxos.outcome import chosen, final
+from paxos.protocol.events import Decide
+from paxos.protocol.lists import Amiss
+from paxos.protocol.messages import Append
+
+SVG = "{http://www.w3.org/2000/svg}"
+MEMORIES = [name for name in PROTOCOLS if name not in ("static", "log")]
+STORMS = {
+    "quiet": {},
+    "loss": {"loss": 0.15, "duplicate": 0.1},
+    "outages": {"outages": 0.2, "partition": 0.05},
+    "crashes": {"crash": 0.05},
+}
+AMISS = {"lost_appends": 0.15, "stale_reads": 0.2, "faults": ["junk s1 at 3", "poison s2 at 7"]}
+
+
+def world(protocol, storm, seed):
+    bad = AMISS if protocol.startswith("passive") and storm != "quiet" else {}
+    return simulate(protocol=protocol, seed=seed, until=60, **STORMS[storm], **bad)
+
+
+def drawn(figure, tag, *names) -> list[ET.Element]:
+    """The shapes of a kind that have all of these classes."""
+    shapes = ET.fromstring(figure.svg).iter(SVG + tag)
+    return [
+        one for one in shapes if {f"px-{name}" for name in names} <= set(one.get("class").split())
+    ]
+
+
+@pytest.mark.parametrize("storm", STORMS)
+@pytest.mark.parametrize("protocol", MEMORIES)
+def test_a_run_over_a_memory_can_be_read_and_leaves_nothing_out(protocol, storm):
+    for seed in range(6):
+        run = world(protocol, storm, seed)
+        figure = spacetime.draw(run)
+        assert figure.faults == ()
+        if "The run goes on" in figure.svg:
+            continue
+        of = Counter(type(record) for record in run.records)
+        steps = list(run.steps())
+        served = [one.event for one in steps if isinstance(one.event, Amiss)]
+        gone = sum(isinstance(one.request, Append) for one in served)
+        heads = [
+            one.get("class") in {f"px-f-{kind}" for kind in KINDS}
+            for one in drawn(figure, "polygon")
+        ]
+        assert sum(heads) == sum(step.received is not None for step in steps) - gone
+        crosses = drawn(figure, "line", "s-refused")
+        crosses = sum(not one.get("stroke-dasharray") for one in crosses) // 2
+        assert crosses - (">lost<" in figure.svg) == of[trace.Lost] + gone
+        told = sum(
+            any(isinstance(one, Decide) for one in step.effects[: step.done]) for step in steps
+        )
+        assert len(drawn(figure, "rect", "f-gold")) == told + bool(told)
+        down = [
+            one for one in drawn(figure, "line", "s-lost") if one.get("stroke-dasharray") == "1 5"
+        ]
+        assert len(down) == of[trace.Crash]
+
+
+@pytest.mark.parametrize("protocol", MEMORIES)
+def test_the_instants_at_which_something_is_chosen_are_golden(protocol):
+    for seed in range(6):
+        run = world(protocol, "quiet", seed)
+        golden = drawn(spacetime.draw(run), "line", "s-gold")
+        assert len(golden) == len(chosen(run)) > 0
+
+
+@pytest.mark.parametrize("protocol", ["disk", "disk-log", "passive", "passive-log"])
+def test_what_stands_beside_the_lanes_is_what_the_memory_holds(protocol):
+    """The last line of each owner's block, and one line for each thing in a list."""
+    for seed in range(6):
+        run = world(protocol, "quiet" if protocol == "disk" else "loss", seed)
+        held = list(spacetime.memory(run))
+        for name, state in final(run).items():
+            mine = [one.words for one in held if one.node == name]
+            if run.role(name) == "list":
+                assert len(mine) == len(state.things) - 1  # but for the genesis
+            elif run.role(name) == "disk":
+                for _, block in state.blocks:
+                    top = run.short(block.memory.promised)
+                    assert any(top in words for words in mine)
+
+
+def test_an_answer_has_the_colour_of_what_it_means_to_the_one_who_asked():
+    run = simulate(protocol="disk", seed=1, proposers=2)
+    figure, means = spacetime.draw(run), senses(run)
+    kinds = Counter(means.heard[n].kind for n, one in enumerate(run.records) if n in means.heard)
+    for kind in ("promise", "accepted", "refused"):
+        assert kinds[kind] > 0
+        assert len(drawn(figure, "polygon", f"f-{kind}")) == kinds[kind]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_each_role_has_its_shape_and_the_legend_says_which(protocol):
+    run = simulate(protocol=protocol)
+    figure = spacetime.draw(run).svg
+    roles = {role for _, role in run.header.nodes}
+    for role in ROLES:
+        assert (f">{role}<" in figure) == (role in roles)
+
+
+def test_a_disk_that_is_out_of_reach_leaves_a_gap_in_its_lane():
+    run = simulate(protocol="disk", faults=["crash d2 at 4 for 8"])
+    figure = spacetime.draw(run)
+    caps = [one for one in drawn(figure, "line", "s-muted") if one.get("stroke-width") == "2"]
+    assert len(caps) == 2 and caps[0].get("x1") == caps[1].get("x1")
+    assert "d2 is out of reach" in figure.svg and "d2 is back" in figure.svg
