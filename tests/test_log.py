@@ -1,174 +1,318 @@
-"""The log: one Static Paxos a slot, and writers that find the end of the log."""
-
-from collections import Counter
+"""The log: one ballot for all slots, and a writer that must neither leave a gap nor undo a slot."""
 
 import pytest
-from worlds import A1, B1, of, runs
+from worlds import A1, A2, B1, B2
 
-from paxos.drivers.simulator import simulate
-from paxos.outcome import broken, chosen
-from paxos.protocol import acceptor, log, proposer
-from paxos.protocol.events import Answer, Decide, Propose, Save, Send, Timeout, Wait
-from paxos.protocol.log import Command, Slots, Writer, in_slots, prefix, start, step, unwrap, wrap
-from paxos.protocol.machine import run as board
-from paxos.protocol.messages import Accept, Accepted, InSlot, Prepare, Promise
-from paxos.protocol.quorum import majority
-
-ALONE = majority(1)
-OPEN = start("proposer", "ann", ALONE)
-FIRST, SECOND = Command("ann", 0, "x"), Command("ann", 1, "y")
-
-
-def ask(writer, *events):
-    """The writer after these events, and the effects of the last."""
-    effects = ()
-    for event in events:
-        writer, effects = step(writer, event)
-    return writer, effects
-
-
-def heard(slot, message):
-    return Answer("n1", InSlot(slot, message))
-
-
-def test_an_untouched_slot_is_fresh():
-    slots = Slots("fresh").put(2, "used")
-    assert [slots.at(number) for number in range(4)] == ["fresh", "fresh", "used", "fresh"]
-
-
-def test_slots_are_kept_in_order_whatever_was_touched_first():
-    assert Slots(0).put(2, "b").put(1, "a") == Slots(0).put(1, "a").put(2, "b")
-
-
-def test_a_role_in_slots_takes_the_very_steps_of_the_role():
-    slots, effects = in_slots(acceptor.step)(Slots(acceptor.Acceptor()), InSlot(3, Prepare(A1)))
-    state, plain = acceptor.step(acceptor.Acceptor(), Prepare(A1))
-    assert slots.at(3) == state
-    assert effects == (Save(slots), Send("sender", InSlot(3, plain[1].message)))
-
-
-def test_what_is_saved_is_every_slot_at_once():
-    slots = Slots(0).put(1, "a").put(2, "b")
-    assert wrap(2, Save("b"), slots) == Save(slots)
-
-
-@pytest.mark.parametrize(
-    ("event", "inner"),
-    [
-        (InSlot(3, Prepare(A1)), Prepare(A1)),
-        (Answer("n1", InSlot(3, Promise(A1, None))), Answer("n1", Promise(A1, None))),
-        (Timeout(InSlot(3, A1)), Timeout(A1)),
-    ],
-    ids=["request", "answer", "alarm"],
+from paxos.protocol import log
+from paxos.protocol.ballot import Ballot
+from paxos.protocol.events import Answer, Decide, Propose, Send, Timeout, Wait
+from paxos.protocol.log import BATCH, NOOP, WINDOW, Writer, start, step
+from paxos.protocol.messages import (
+    Accept,
+    Accepted,
+    Command,
+    InSlot,
+    Prepare,
+    Promise,
+    Promises,
+    Refused,
 )
-def test_an_event_carries_its_slot(event, inner):
-    assert unwrap(event) == (3, inner)
+from paxos.protocol.proposer import Proposer
+from paxos.protocol.quorum import majority
+from paxos.protocol.votes import Votes
+
+ALONE, THREE = majority(1), majority(3)
+X, Y, Z = (Command("ann", number, text) for number, text in enumerate("xyz"))
+OTHERS = (Command("ben", 0, "w"),)
 
 
-def test_an_effect_carries_its_slot():
-    assert wrap(3, Wait("rival", A1), Slots(0)) == Wait("rival", InSlot(3, A1))
-    assert wrap(3, Decide(A1, "x"), Slots(0)) == Decide(A1, InSlot(3, "x"))
+def writer(*events, quorums=ALONE):
+    """A writer after these events, and the effects of the last."""
+    me, effects = start("proposer", "ann", quorums), ()
+    for event in events:
+        me, effects = step(me, event)
+    return me, effects
 
 
-def test_an_event_without_a_slot_is_the_callers_mistake():
-    with pytest.raises(ValueError, match="belongs to no slot"):
-        unwrap(Timeout(A1))
+def heard(slot, message, who="n1"):
+    return Answer(who, InSlot(slot, message))
 
 
-def test_the_first_command_is_proposed_for_the_first_slot():
-    writer, effects = ask(OPEN, Propose("x"))
-    assert writer.pending == (FIRST,)
-    assert effects[0] == Send("acceptors", InSlot(0, Prepare(A1)))
+def promised(*votes, ballot=A1, who="n1", slot=0):
+    return heard(slot, Promises(ballot, votes), who)
 
 
-def test_a_second_command_waits_for_the_first():
-    writer, effects = ask(OPEN, Propose("x"), Propose("y"))
-    assert (writer.pending, effects) == ((FIRST, SECOND), ())
+def asked(effects):
+    """What the effects ask of acceptors: {slot: request}."""
+    return {
+        effect.message.slot: effect.message.content
+        for effect in effects
+        if isinstance(effect, Send)
+    }
+
+
+LEADING = (Propose("x"), promised())
+
+
+# Phase 1, once for all slots.
+
+
+def test_the_first_wish_asks_for_every_slot_from_the_end_of_the_log_on():
+    me, effects = writer(Propose("x"))
+    assert me.pending == (X,)
+    assert effects == (Send("acceptors", InSlot(0, Prepare(A1))), Wait("answers", A1))
+
+
+def test_after_its_promises_a_writer_asks_for_votes_at_once():
+    me, effects = writer(*LEADING)
+    assert me.leads
+    assert asked(effects) == {0: Accept(A1, (X,))}
+
+
+def test_a_later_wish_of_a_leader_costs_phase_2_only():
+    _, effects = writer(*LEADING, heard(0, Accepted(A1, (X,))), Propose("y"))
+    assert asked(effects) == {1: Accept(A1, (Y,))}
+    assert not any(isinstance(its, Prepare) for its in asked(effects).values())
+
+
+def test_a_leader_need_not_know_one_slot_to_ask_for_the_next():
+    _, effects = writer(*LEADING, Propose("y"))
+    assert asked(effects) == {1: Accept(A1, (Y,))}
+
+
+def test_a_wish_waits_while_promises_are_on_their_way():
+    me, effects = writer(Propose("x"), Propose("y"))
+    assert (me.pending, effects) == ((X, Y), ())
 
 
 def test_equal_texts_stay_two_commands():
-    one, two = ask(OPEN, Propose("x"), Propose("x"))[0].pending
+    one, two = writer(Propose("x"), Propose("x"))[0].pending
     assert one != two
 
 
-WON = [Propose("x"), Propose("y"), heard(0, Promise(A1, None)), heard(0, Accepted(A1, FIRST))]
-OTHERS = Command("ben", 0, "z")
-TAKEN = [Propose("x"), heard(0, Promise(A1, Accept(B1, OTHERS))), heard(0, Accepted(A1, OTHERS))]
+def test_it_takes_a_quorum_of_promises_to_lead():
+    me, effects = writer(Propose("x"), promised(), quorums=THREE)
+    assert (me.leads, effects) == (False, ())
+    me, effects = writer(Propose("x"), promised(), promised(who="n1"), quorums=THREE)
+    assert not me.leads, "the same acceptor twice"
+    me, effects = writer(Propose("x"), promised(), promised(who="n2"), quorums=THREE)
+    assert asked(effects) == {0: Accept(A1, (X,))}
 
 
-def test_a_command_that_is_in_the_log_makes_room_for_the_next():
-    writer, effects = ask(OPEN, *WON)
-    assert (writer.log, writer.pending) == ((FIRST,), (SECOND,))
-    assert effects[0] == Decide(A1, InSlot(0, FIRST))
-    assert effects[1] == Send("acceptors", InSlot(1, Prepare(A1)))
+def test_a_promise_for_a_ballot_that_was_left_counts_for_nothing():
+    before, _ = writer(Propose("x"), Timeout(A1))
+    assert before.ballot == A2
+    after, effects = step(before, promised((0, Accept(B1, OTHERS)), ballot=A1))
+    assert (after.votes, after.proposer, effects) == ((), before.proposer, ())
 
 
-def test_one_who_finds_the_slot_taken_moves_on_and_says_nothing():
-    writer, effects = ask(OPEN, *TAKEN)
-    assert (writer.log, writer.pending) == ((OTHERS,), (FIRST,))
-    assert effects[0] == Send("acceptors", InSlot(1, Prepare(A1)))
-    assert not any(isinstance(effect, Decide) for effect in effects)
+def test_what_was_reported_for_a_ballot_that_was_left_is_forgotten_with_it():
+    """Its promises are void; a vote that one of them reported may have been overwritten since."""
+    me, _ = writer(Propose("x"), promised((0, Accept(B1, OTHERS))), Timeout(A1), quorums=THREE)
+    assert (me.votes, me.asked, me.ballot) == ((), (), A2)
 
 
-def test_the_prefix_ends_at_the_first_gap():
-    slots = start("learner", "l1", ALONE)
-    for slot, value in ((0, "a"), (1, "b"), (3, "d")):
-        slots, _ = log.STEPS["learner"](slots, heard(slot, Accepted(A1, value)))
-    assert prefix(slots) == ("a", "b")
+# Taking over: no gap, and nothing undone.
 
 
-def test_each_role_opens_with_no_slot_touched():
-    assert start("acceptor", "x", ALONE) == Slots(acceptor.Acceptor())
-    assert Writer("ann", Slots(proposer.Proposer("ann", ALONE))) == OPEN
+def taken_over(*votes):
+    """What a new leader asks for that one acceptor has reported these votes."""
+    return asked(writer(Propose("x"), promised(*votes))[1])
 
 
-def logs(run):
-    """The log that each learner and each writer ended with."""
-    last = {step.node: step.state for step in run.steps()}
-    ends = [prefix(state) for name, state in last.items() if name in run.of("learner")]
-    return ends + [state.log for name, state in last.items() if name in run.of("proposer")]
+def test_a_new_leader_asks_again_for_what_may_be_chosen_in_every_slot():
+    other = (Command("ben", 1, "v"),)
+    mine = taken_over((0, Accept(B1, OTHERS)), (1, Accept(B1, other)))
+    first = Ballot(1, "ann")
+    assert mine == {0: Accept(first, OTHERS), 1: Accept(first, other), 2: Accept(first, (X,))}
 
 
-def test_all_logs_are_beginnings_of_one_log():
-    for run in runs("log"):
-        longest = max(logs(run), key=len)
-        assert all(longest[: len(one)] == one for one in logs(run)), run.header
+def test_a_gap_is_filled_with_a_no_op():
+    mine = taken_over((2, Accept(B1, OTHERS)))
+    assert mine == {
+        0: Accept(A1, NOOP),
+        1: Accept(A1, NOOP),
+        2: Accept(A1, OTHERS),
+        3: Accept(A1, (X,)),
+    }
 
 
-def test_no_slot_breaks_an_invariant():
-    for run in runs("log"):
-        assert broken(run) == [], run.header
+def test_a_no_op_is_never_put_over_a_vote_that_any_promise_reports():
+    """The vote is in the first promise and not in the one that completes the quorum."""
+    _, effects = writer(
+        Propose("x"),
+        promised((0, Accept(B1, OTHERS)), (1, Accept(B1, OTHERS)), who="n1"),
+        promised((1, Accept(B1, OTHERS)), who="n2"),
+        quorums=THREE,
+    )
+    assert asked(effects)[0] == Accept(A1, OTHERS)
 
 
-def test_no_command_is_in_the_log_twice():
-    for run in runs("log"):
-        assert max(Counter(max(logs(run), key=len)).values(), default=1) == 1
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_in_each_slot_the_highest_vote_binds(order):
+    reports = [(0, Accept(B1, ())), (0, Accept(B2, OTHERS))]
+    _, effects = writer(
+        Propose("x"),
+        Timeout(A1),
+        Timeout(A2),
+        *(
+            promised(reports[n], ballot=Ballot(3, "ann"), who=f"n{place}")
+            for place, n in enumerate(order)
+        ),
+        quorums=THREE,
+    )
+    assert asked(effects)[0] == Accept(Ballot(3, "ann"), OTHERS)
 
 
-def test_every_command_gets_into_the_log_of_a_quiet_world():
-    run = simulate(protocol="log", proposers=3, learners=3)
-    texts = {command.text for command in max(logs(run), key=len)}
-    assert texts == {f"book saturday {who}" for who in ("Ann", "Ben", "Cleo")}
+def test_a_no_op_that_may_be_chosen_binds_like_any_other_value():
+    assert taken_over((0, Accept(B1, NOOP))) == {0: Accept(A1, NOOP), 1: Accept(A1, (X,))}
 
 
-def test_slots_are_decided_apart_and_each_of_them_once():
-    for run in runs("log"):
-        values = {(one.slot, one.proposal.value) for one in chosen(run)}
-        assert len(values) == len({slot for slot, _ in values})
+def test_ones_own_command_found_in_a_slot_is_not_asked_for_in_another():
+    """It was asked for in a former ballot, and may be chosen there."""
+    mine = taken_over((0, Accept(B1, (X,))))
+    assert mine == {0: Accept(A1, (X,))}
 
 
-def test_machines_fed_by_different_learners_show_beginnings_of_one_history():
-    for run in runs("log"):
-        longest = [command.text for command in max(logs(run), key=len)]
-        boards = [board(longest[:end]) for end in range(len(longest) + 1)]
-        for one in logs(run):
-            assert board(command.text for command in one) == boards[len(one)]
+def test_a_leader_does_not_ask_again_below_what_it_knows():
+    me, _ = writer(*LEADING, heard(0, Accepted(A1, (X,))), Timeout(A1))
+    assert me.log == ((X,),)
+    me, effects = step(me, Propose("y"))
+    me, effects = step(me, Timeout(A1))
+    assert asked(effects) == {1: Prepare(A2)}
+    _, effects = step(me, promised((0, Accept(A1, (X,))), ballot=A2, slot=1))
+    assert asked(effects) == {1: Accept(A2, (Y,))}
 
 
-def test_writers_work_one_slot_at_a_time():
-    """The simplest honest form: nothing is proposed for a slot before all earlier are known."""
-    for run in runs("log"):
-        for one in of(run, "proposer"):
-            touched = [slot for slot, its in one.state.proposers.used if its.phase != "idle"]
-            assert touched == list(range(len(touched)))
-            assert len(touched) <= len(one.state.log) + 1
+# Batches and the window.
+
+
+def many(number):
+    return [Propose(str(one)) for one in range(number)]
+
+
+def test_what_waits_goes_into_one_slot():
+    _, effects = writer(*many(BATCH), promised())
+    assert [len(its.value) for its in asked(effects).values()] == [BATCH]
+
+
+def test_a_slot_takes_no_more_than_a_batch():
+    _, effects = writer(*many(BATCH + 1), promised())
+    assert [len(its.value) for its in asked(effects).values()] == [BATCH, 1]
+
+
+def test_no_more_slots_are_in_flight_than_the_window_allows():
+    me, effects = writer(*many(BATCH * (WINDOW + 2)), promised())
+    assert list(asked(effects)) == list(range(WINDOW))
+    assert step(me, Propose("late"))[1] == (Wait("answers", A1),)
+
+
+def test_what_is_decided_makes_room_in_the_window():
+    me, effects = writer(*many(BATCH * (WINDOW + 2)), promised())
+    first = asked(effects)[0].value
+    me, effects = step(me, heard(0, Accepted(A1, first)))
+    assert list(asked(effects)) == [WINDOW]
+    assert not set(first) & set(me.pending)
+
+
+def test_a_gap_keeps_the_window_where_it_is():
+    me, effects = writer(*many(BATCH * (WINDOW + 2)), promised())
+    _, effects = step(me, heard(1, Accepted(A1, asked(effects)[1].value)))
+    assert asked(effects) == {}
+
+
+# Learning.
+
+
+def test_a_command_that_is_in_the_log_is_told_and_makes_room_for_the_next():
+    me, effects = writer(*LEADING, heard(0, Accepted(A1, (X,))))
+    assert (me.log, me.pending, me.asked) == (((X,),), (), ())
+    assert effects == (Decide(A1, InSlot(0, (X,))),)
+
+
+def test_the_log_ends_at_its_first_gap_and_goes_on_when_it_closes():
+    me, _ = writer(*LEADING, Propose("y"), heard(1, Accepted(A1, (Y,))))
+    assert me.log == ()
+    me, _ = step(me, heard(0, Accepted(A1, (X,))))
+    assert (me.log, me.learners) == (((X,), (Y,)), ())
+
+
+def test_who_says_nothing_learns_all_the_same():
+    me, effects = writer(heard(0, Accepted(B1, OTHERS)))
+    assert me.log == (OTHERS,)
+    assert effects == (Decide(B1, InSlot(0, OTHERS)),)
+
+
+def test_what_others_got_decided_is_asked_for_no_more():
+    me, effects = writer(*LEADING, heard(0, Accepted(B1, (*OTHERS, X))))
+    assert (me.pending, me.asked) == ((), ())
+    assert asked(effects) == {}
+
+
+def test_votes_of_different_ballots_do_not_add_up_in_a_slot():
+    votes = heard(0, Accepted(A1, OTHERS), "n1"), heard(0, Accepted(B1, OTHERS), "n2")
+    assert writer(*votes, quorums=THREE)[0].log == ()
+
+
+def test_votes_of_different_slots_do_not_add_up():
+    votes = heard(0, Accepted(A1, OTHERS), "n1"), heard(1, Accepted(A1, OTHERS), "n2")
+    assert writer(*votes, quorums=THREE)[0].log == ()
+
+
+def test_what_comes_after_the_end_of_its_slot_is_old_news():
+    me, _ = writer(*LEADING, heard(0, Accepted(A1, (X,))))
+    assert step(me, heard(0, Accepted(A1, (X,)))) == (me, ())
+    assert step(me, heard(0, Accepted(B2, OTHERS))) == (me, ())
+
+
+# Losing the lead, and waking up.
+
+
+@pytest.mark.parametrize("refusal", [InSlot(0, Refused(A1, B1)), Refused(A1, B1)])
+def test_a_higher_promise_in_any_slot_ends_the_lead_in_all(refusal):
+    me, effects = writer(*LEADING, Answer("n1", refusal))
+    assert (me.leads, me.proposer.phase) == (False, "wait")
+    assert effects == (Wait("rival", A1),)
+    assert asked(step(me, Propose("y"))[1]) == {}, "no vote is asked for in a ballot given up"
+
+
+def test_one_who_stepped_back_comes_again_above_its_rival():
+    _, effects = writer(*LEADING, heard(0, Refused(A1, B1)), Timeout(A1))
+    assert asked(effects) == {0: Prepare(Ballot(2, "ann"))}
+
+
+def test_a_wish_of_one_who_stepped_back_with_nothing_to_say_starts_a_ballot():
+    done = (*LEADING, heard(0, Accepted(A1, (X,))), heard(1, Refused(A1, B1)))
+    me, effects = writer(*done, Propose("y"))
+    assert asked(effects) == {1: Prepare(Ballot(2, "ann"))}
+    assert me.pending == (Y,)
+
+
+def test_who_has_nothing_to_say_is_not_woken():
+    me, _ = writer(*LEADING, heard(0, Accepted(A1, (X,))))
+    assert step(me, Timeout(A1)) == (me, ())
+    assert writer(Timeout(A1))[1] == ()
+
+
+def test_a_leader_that_hears_nothing_starts_again_above():
+    _, effects = writer(*LEADING, Timeout(A1))
+    assert asked(effects) == {0: Prepare(A2)}
+
+
+def test_what_is_asked_in_a_slot_is_asked_for_until_the_ballot_is_left():
+    """A no-op fills a gap also for one whose own commands are all in the log."""
+    me, _ = writer(Propose("x"), promised((1, Accept(B1, (X,)))), heard(1, Accepted(A1, (X,))))
+    assert (me.pending, dict(me.asked)) == ((), {0: Accept(A1, NOOP)})
+    assert asked(step(me, Timeout(A1))[1]) == {0: Prepare(A2)}
+
+
+def test_what_belongs_to_no_slot_is_not_heard():
+    for stray in (Promise(A1, None), Accepted(A1, (X,))):
+        me, _ = writer(Propose("x"))
+        assert step(me, Answer("n1", stray)) == (me, ())
+
+
+def test_each_role_opens_with_nothing():
+    assert start("acceptor", "x", ALONE) == Votes()
+    assert start("learner", "l1", ALONE) == Writer(Proposer("l1", ALONE))
+    assert log.STEPS["learner"] is log.STEPS["proposer"]
