@@ -2,12 +2,14 @@
 
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from paxos import trace
 from paxos.drivers.simulator import PROTOCOLS, simulate
 from paxos.figures import spacetime
+from paxos.figures.parting import parting
 from paxos.figures.theme import KINDS, ROLES
 from paxos.figures.words import senses
 from paxos.outcome import chosen, final
@@ -118,3 +120,30 @@ def test_a_disk_that_is_out_of_reach_leaves_a_gap_in_its_lane():
     caps = [one for one in drawn(figure, "line", "s-muted") if one.get("stroke-width") == "2"]
     assert len(caps) == 2 and caps[0].get("x1") == caps[1].get("x1")
     assert "d2 is out of reach" in figure.svg and "d2 is back" in figure.svg
+
+
+@pytest.mark.parametrize("storm", STORMS)
+@pytest.mark.parametrize("protocol", [*MEMORIES, "log"])
+def test_a_run_of_the_rules_never_parts_from_them(protocol, storm):
+    if protocol != "log" or storm != "outages":
+        assert not any(parting(world(protocol, storm, seed)) for seed in range(6))
+
+
+def test_a_step_that_the_rules_would_not_take_is_found_over_a_memory_too():
+    run = simulate(protocol="disk", proposers=1)
+    records, asks = list(run.records), of_asking_for_votes(run)
+    wrong = replace(records[asks], effects=records[asks].effects[1:], sent=(), done=1)
+    bad = parting(replace(run, records=(*records[:asks], wrong)))
+    assert bad == (asks, "write accept 1.ann, Ann")
+    marked = spacetime.draw(run, bad)
+    assert marked.faults == () and "the rule for ann: write" in marked.svg
+
+
+def of_asking_for_votes(run):
+    """The number of the first step in which a client does."""
+    means = senses(run)
+    for number, one in enumerate(run.records):
+        for its in getattr(one, "sent", ()):
+            if means.of(its.id).kind == "accept":
+                return number
+    raise AssertionError("nobody asks for votes")

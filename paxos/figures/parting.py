@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from ..protocol.ballot import Ballot
 from ..protocol.events import Decide, Effect, Save, Send
+from ..protocol.kinds import PROTOCOLS
 from ..protocol.messages import Accept
-from ..protocol.static import STEPS
 from ..trace import Open, Step, Trace
 from .words import message
 
@@ -34,18 +34,18 @@ def parting(trace: Trace) -> Parting | None:
     """The first step that breaks a rule; None for a run of the rules as they are."""
     states: dict[str, Any] = {}
     identities: set[str] = set()
+    steps = PROTOCOLS[trace.header.protocol].steps
     quiet: Parting | None = None
     for index, record in enumerate(trace.records):
         if isinstance(record, Open):
             states[record.node] = record.state
-            identity = getattr(record.state, "identity", "")
+            identity = getattr(getattr(record.state, "proposer", record.state), "identity", "")
             if identity in identities:
                 return Parting(index, "comes back as another")
             identities |= {identity} - {""}
         elif isinstance(record, Step):
             before, states[record.node] = states[record.node], record.state
-            rules: Any = STEPS[trace.role(record.node)]
-            right, effects = rules(before, record.event)
+            right, effects = steps[trace.role(record.node)](before, record.event)
             done = record.done if record.done < len(record.effects) else None  # cut by a crash
             did, due = deed(record.effects[:done]), deed(effects[:done])
             if did != due:
@@ -68,8 +68,8 @@ def words(trace: Trace, did: Deed, due: Deed) -> str:
         return "saves first"
     if did.said == due.said:
         return held(trace, did.saved, due.saved)
-    told = dict.fromkeys(one.message for one in due.said if isinstance(one, Send))
-    return ", ".join(message(trace, one) for one in told) or "says nothing"
+    said = (message(trace, one.message) for one in due.said if isinstance(one, Send))
+    return ", ".join(dict.fromkeys(said)) or "says nothing"
 
 
 def held(trace: Trace, did: Any, due: Any) -> str:
