@@ -14,7 +14,7 @@ from .drivers.replay import replay
 from .drivers.simulator import PROTOCOLS, Simulation, World
 from .outcome import broken
 from .proof import checks
-from .proof.static import MISTAKES
+from .proof.checks import MODELS
 from .trace import Trace, dumps, loads
 
 if TYPE_CHECKING:
@@ -140,14 +140,18 @@ def add_draw(draw: argparse.ArgumentParser) -> None:
 def add_prove(prove: argparse.ArgumentParser) -> None:
     """The flags of `paxos prove`."""
     prove.description = "Prove, for any number of nodes, that what is decided is never undone."
-    rules = "".join(f"\n  {name}\n    {meaning}" for name, meaning in MISTAKES.items())
-    prove.epilog = f"""mistakes that can be planted, to see what dies of them:{rules}
+    meanings = {it: why for one in MODELS.values() for it, why in one.mistakes.items()}
+    planted = (
+        f"\n  {it} ({', '.join(name for name, one in MODELS.items() if it in one.mistakes)})\n    {why}"
+        for it, why in meanings.items()
+    )
+    prove.epilog = f"""mistakes that can be planted, to see what dies of them:{"".join(planted)}
 
 exit code: 0 proved, 1 refuted, 2 a mistake of the caller, 3 unknown, which is no proof"""
     prove.formatter_class = argparse.RawDescriptionHelpFormatter
     flag = prove.add_argument
-    flag("protocol", choices=["static"], help="which protocol")
-    flag("--without", choices=MISTAKES, default="", metavar="RULE", help="break a rule; see below")
+    flag("protocol", choices=MODELS, help="which protocol")
+    flag("--without", default="", metavar="RULE", help="break a rule; see below")
     flag("--seed", type=int, default=0, help="of the solver's own choices; default 0")
     flag(
         "--timeout",
@@ -234,14 +238,14 @@ def do_prove(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         cure = "pip install z3-solver"
         raise ValueError(f"to prove takes {error.name}, which is not here: {cure}") from None
-    found: list[checks.Check] = []
-    for check in solver.prove(options.seed, options.timeout, options.without):
+    model, found = MODELS[options.protocol], list[checks.Check]()
+    for check in solver.prove(model, options.seed, options.timeout, options.without):
         found.append(check)
         if sys.stderr.isatty():
             print(f"\r{len(found)} checks\x1b[K", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
-    print(checks.as_json(found) if options.json else checks.report(found))
+    print(checks.as_json(found) if options.json else checks.report(model, found))
     return {"proved": 0, "refuted": 1, "unknown": 3}[checks.verdict(found)]
 
 

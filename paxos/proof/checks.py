@@ -7,10 +7,12 @@ from functools import partial, reduce
 from operator import and_
 from typing import Literal
 
+from . import disk, passive, static
 from .model import Action, Claim, Finite, Model, Reading, Thing, Truth, choices, names
 
 Verdict = Literal["proved", "refuted", "unknown"]
 When = str  # "start", the name of an action, "always", or "possible"
+MODELS = {"static": static.MODEL, "disk": disk.MODEL, "passive": passive.MODEL}
 MARKS = {"proved": "✓", "refuted": "✗", "unknown": "?"}
 
 
@@ -89,14 +91,14 @@ def table(checks: Iterable[Check], times: bool = True) -> str:
     return "\n".join(lines)
 
 
-def report(checks: list[Check], scope: str, times: bool = True) -> str:
+def report(model: Model, checks: list[Check], times: bool = True) -> str:
     """The table, every refutation in words, and the verdict."""
     lines = [table(checks, times)]
     for it in (it for it in checks if it.verdict == "refuted"):
         lines.append(f"\n{it.claim}, {it.when}: refuted")
         lines += (f"  {line}" for line in it.example)
     result = verdict(checks)
-    size = f", for any number of {scope}" if result == "proved" else ""
+    size = f", for any number of {model.scope}" if result == "proved" else ""
     count = sum(it.verdict == result for it in checks)
     time = f", in {sum(it.seconds for it in checks):.1f} s" if times else ""
     lines.append(f"\n{result}{size}: {count} of {len(checks)} checks{time}")
@@ -111,6 +113,13 @@ def as_json(checks: list[Check]) -> str:
     return json.dumps({**whole, "checks": [asdict(it) for it in checks]}, ensure_ascii=False)
 
 
+def worth(w: Finite, relation: str, *things: Thing) -> bool:
+    """Is the fact worth telling? That everybody has left no ballot at all is not."""
+    if relation == "kin":  # the other way round is enough
+        return bool(things[0] < things[1])
+    return (relation, things[1:]) != ("left", (w.none,))
+
+
 def tell(
     model: Model, when: When, claim: Claim, w: Finite, facts: Iterable[tuple[Thing, ...]]
 ) -> tuple[str, ...]:
@@ -120,7 +129,7 @@ def tell(
         for kind, does in (("promisers", "promise"), ("voters", "vote"), ("returners", "come back"))
         for quorum in w.domain[kind]
     ]
-    lines += [model.say(*fact) for fact in facts if fact[:3:2] != ("left", w.none)]
+    lines += [model.say(*fact) for fact in facts if worth(w, *fact)]
     if when not in ("start", "always", "possible"):
         action = model.named(when)
         wrong = (it for it in choices(w.domain, action.letters) if breaks(action, claim, w, *it))

@@ -115,7 +115,7 @@ def few(
     recover: Iterable[str] = (),
 ) -> Domain:
     """What there is in a small world: `n12` is n1 and n2. Ballot 0 is none."""
-    letter, *digits = acceptors
+    letter, digits = acceptors[0], acceptors[1:]
     quorums = {
         sort: [frozenset(letter + digit for digit in them) for them in its]
         for sort, its in (("promisers", promise), ("voters", vote), ("returners", recover))

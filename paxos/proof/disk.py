@@ -1,0 +1,283 @@
+"""Disk Paxos for any number of disks, clients, ballots, values and quorums: moves and invariant.
+
+The text of `static` with disks in the place of acceptors: `a` is a disk. On each disk a client owns
+a block, and overwrites it: with its ballot, and the last vote that it asked for. `kin` ballots are
+those of one client. A disk is read at one moment, blocks of all clients together. `r` is a quorum
+that is enough to come back from a crash. A client that has come back goes on under its old name; it
+may have forgotten what it wrote to disks that it did not read.
+
+Nobody sees the relation `left`: it is of the proof.
+"""
+
+from . import static
+from .model import Action, Model, Reading, Thing, Truth, few
+from .static import (
+    asked_first,
+    choosable,
+    closed,
+    decide,
+    one_value,
+    order,
+    prepare,
+    propose,
+    quorums,
+    told_truth,
+    wanted,
+)
+
+RELATIONS = {  # what each is about, and how to say that it holds
+    "kin": ("bc", "ballots {b} and {c} are of one client"),
+    "asked": ("b", "ballot {b} was prepared"),
+    "wished": ("v", "somebody wants {v}"),
+    "wrote": ("abcv", "to {a}, ballot {b} wrote its block, with the vote for {v} in ballot {c}"),
+    "left": ("ab", "{a} has left ballot {b}"),
+    "promised": ("abcv", "ballot {b} read {a}: nothing higher, and the vote for {v} in ballot {c}"),
+    "proposed": ("bv", "ballot {b} asked for votes for {v}"),
+    "voted": ("abv", "ballot {b} read {a}: nothing higher; that is a vote for {v}"),
+    "over": ("b", "the client of ballot {b} crashed"),
+    "missed": ("ab", "back from a crash, the client of ballot {b} read no vote of it in {a}"),
+    "decided": ("bv", "somebody was told that {v} is chosen, in ballot {b}"),
+}
+
+MISTAKES = {  # what can be left out of the guards: `paxos prove disk --without RULE`
+    "read before write": "a client believes what it read before its own block was there",
+    "ignore a higher ballot": "in phase 2, a client does not heed a higher ballot that it reads",
+    "an old write overtakes": "a block that was written late replaces a newer one",
+    "a new ballot drops the vote": "a client that starts a ballot writes a block without its vote",
+    "come back too early": "a client back from a crash does not read its blocks on a quorum",
+    **static.MISTAKES,
+}
+del MISTAKES["accept ignores the promise"]  # here: to ignore a higher ballot
+
+
+# What the world is like.
+
+
+def clients(w: Reading) -> Truth:
+    """Ballots of one client: it does not matter which is named first, or between."""
+    third = w.every(
+        lambda b, c, d: w.implies(w.kin(b, c) & w.kin(c, d), w.same(b, d) | w.kin(b, d))
+    )
+    return w.every(lambda b, c: w.implies(w.kin(b, c), w.kin(c, b))) & third
+
+
+def returns(w: Reading) -> Truth:
+    """A quorum to come back meets all that a phase may have been carried out on."""
+    first = w.every(lambda p, r: w.one_of(p, lambda a: w.member(a, r)))
+    second = w.every(lambda q, r: w.one_of(q, lambda a: w.member(a, r)))
+    return first & second
+
+
+# What stands on a disk, and what a client makes of it.
+
+
+def own(w: Reading, b: Thing, c: Thing) -> Truth:
+    """Both ballots are of one client."""
+    return w.same(b, c) | w.kin(b, c)
+
+
+def stands(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
+    """This block was written to a, and none of its owner that is newer, be it before or after."""
+    later = w.some(lambda d, e, u: w.wrote(a, d, e, u) & w.kin(b, d) & w.below(b, d))
+    phase2 = w.no(w.same(b, c)) & w.some(lambda u: w.wrote(a, b, b, u))
+    newest = w.unless("an old write overtakes", w.no(later) & w.no(phase2))
+    return w.wrote(a, b, c, v) & newest
+
+
+def read(w: Reading, a: Thing, b: Thing, c: Thing) -> Truth:
+    """Of every client with a block on a: the one that stands is not above b, its vote not above c."""
+
+    def fits(d: Thing) -> Truth:
+        return w.some(
+            lambda e, f, u: (
+                w.know(stands, a, e, f, u)
+                & w.know(own, d, e)
+                & w.no(w.below(b, e))
+                & w.no(w.below(c, f))
+            )
+        )
+
+    return w.every(lambda d, e, u: w.implies(w.wrote(a, d, e, u), fits(d)))
+
+
+def forgotten(w: Reading, b: Thing) -> Truth:
+    """A crash cost the vote of b: of a quorum's disks, none had it when its client came back."""
+    missed = w.some(lambda r: w.all_of(r, lambda a: w.missed(a, b)))
+    return w.over(b) & w.unless("come back too early", missed)
+
+
+# What may happen: moves of `static`, and these.
+
+
+def write(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
+    """1a, 2a: the block of ballot b gets to disk a; c = b in phase 2.
+
+    It takes no vote from the disk, but one that its client has forgotten in a crash.
+    """
+    phase1 = w.below(c, b) & (w.same(c, w.none) | w.proposed(c, v))
+    phase2 = w.same(c, b) & w.proposed(b, v)
+    lost = w.some(
+        lambda d, u: (
+            w.wrote(a, d, d, u)
+            & w.kin(b, d)
+            & w.below(c, d)
+            & w.below(d, b)
+            & w.no(w.know(forgotten, d))
+        )
+    )
+    keeps = w.unless("a new ballot drops the vote", w.no(lost))
+    return w.asked(b) & (phase1 | phase2) & keeps
+
+
+def promise(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
+    """1b: b reads disk a: its own block, no higher one; the highest vote is in c, for v."""
+    mine = w.some(lambda d, u: w.below(d, b) & w.wrote(a, b, d, u))
+    shown = w.same(c, w.none) | w.some(lambda d: w.know(stands, a, d, c, v))
+    return w.below(c, b) & w.unless("read before write", mine) & w.know(read, a, b, c) & shown
+
+
+def vote(w: Reading, a: Thing, b: Thing, v: Thing) -> Truth:
+    """2b: b reads disk a: its own block with its vote, and no higher one."""
+    alone = w.unless("ignore a higher ballot", w.know(read, a, b, b))
+    return w.wrote(a, b, b, v) & alone & w.no(w.over(b))
+
+
+def crash(w: Reading, b: Thing, v: Thing) -> Truth:
+    """The client of b, which has asked for votes, forgets all."""
+    return w.proposed(b, v)
+
+
+def miss(w: Reading, a: Thing, b: Thing) -> Truth:
+    """Back from a crash, the client of b reads its own block on a, and that vote is not there."""
+    return w.over(b) & w.no(w.some(lambda v: w.wrote(a, b, b, v)))
+
+
+ACTIONS = (  # `<b`: for every ballot below b; `*`: for every disk
+    Action(prepare, {"asked": "b", "wished": "v"}),
+    Action(write, {"wrote": "abcv", "left": ("a", "<b")}),
+    Action(promise, {"promised": "abcv"}),
+    Action(propose, {"proposed": "bv"}),
+    Action(vote, {"voted": "abv"}),
+    Action(decide, {"decided": "bv"}),
+    Action(crash, {"over": "b", "left": ("*", "b")}),
+    Action(miss, {"missed": "ab"}),
+)
+
+
+# What is true at every moment: most of what is true in `static`, and of disks:
+
+
+def honest(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
+    """For the vote that a promise reports a lower ballot has asked."""
+    asked = w.same(c, w.none) | w.proposed(c, v)
+    return w.implies(w.promised(a, b, c, v), w.below(c, b) & asked)
+
+
+def complete(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing, d: Thing, u: Thing) -> Truth:
+    """A promise hides no vote above the one that it reports, but one that a crash has cost."""
+    between = w.below(c, d) & w.below(d, b)
+    return w.implies(w.promised(a, b, c, v) & between & w.voted(a, d, u), w.know(forgotten, d))
+
+
+def truthful(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
+    """A block is of a ballot, and the vote in it was asked for."""
+    asked = w.same(c, w.none) | w.proposed(c, v)
+    return w.implies(w.wrote(a, b, c, v), w.no(w.same(b, w.none)) & asked)
+
+
+def written(w: Reading, a: Thing, b: Thing, v: Thing) -> Truth:
+    """A vote was written before it counts."""
+    return w.implies(w.voted(a, b, v), w.wrote(a, b, b, v))
+
+
+def kept(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing, d: Thing, u: Thing) -> Truth:
+    """No block takes its client's own vote from a disk, but one that a crash has cost."""
+    between = w.kin(b, d) & w.below(c, d) & w.below(d, b)
+    return w.implies(w.wrote(a, b, c, v) & between & w.voted(a, d, u), w.know(forgotten, d))
+
+
+def closing(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing, d: Thing) -> Truth:
+    """A disk with a block of some ballot has left every lower one."""
+    return w.implies(w.wrote(a, b, c, v) & w.below(d, b), w.left(a, d))
+
+
+def closed_by(w: Reading, a: Thing, b: Thing) -> Truth:
+    """A disk leaves a ballot by a block of a higher one, or because its client crashed."""
+    higher = w.some(lambda c, d, v: w.wrote(a, c, d, v) & w.below(b, c))
+    return w.implies(w.left(a, b), w.over(b) | higher)
+
+
+def ended(w: Reading, a: Thing, b: Thing, v: Thing) -> Truth:
+    """Where a client that came back found no vote, there is none, and never will be."""
+    gone = w.over(b) & w.no(w.voted(a, b, v))
+    return w.implies(w.over(b), w.left(a, b)) & w.implies(w.missed(a, b), gone)
+
+
+def stored(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
+    """A promise was read after the block of its ballot was written."""
+    return w.implies(w.promised(a, b, c, v), w.some(lambda d, u: w.wrote(a, b, d, u)))
+
+
+def prepared(w: Reading, b: Thing, v: Thing) -> Truth:
+    """A ballot that asks for votes has its block on a quorum."""
+    there = w.some(lambda p: w.all_of(p, lambda a: w.some(lambda c, u: w.wrote(a, b, c, u))))
+    return w.implies(w.proposed(b, v), there)
+
+
+STATIC = (wanted, one_value, asked_first, closed, told_truth, choosable)
+INVARIANTS = (
+    *STATIC,
+    honest,
+    complete,
+    truthful,
+    written,
+    kept,
+    closing,
+    closed_by,
+    ended,
+    stored,
+    prepared,
+)
+
+
+# What all this is for: what it is for in `static`, and that no ballot is used twice.
+
+
+def remembered(w: Reading, b: Thing, v: Thing, r: Thing) -> Truth:
+    """Whoever comes back from a crash reads of every ballot in which it has asked for votes."""
+    seen = w.one_of(r, lambda a: w.some(lambda c, u: w.wrote(a, b, c, u)))
+    return w.implies(w.proposed(b, v), seen)
+
+
+SAFETY = (*static.SAFETY, remembered)
+
+REPORTS = (wanted, one_value, asked_first, closed, honest, complete, ended)
+LEANS = {  # what the proof of each sentence leans on, besides itself; after a move, or after any
+    "told_truth": (),
+    "choosable": (),
+    "choosable vote": (order, clients, closed_by),
+    "choosable propose": (order, quorums, returns, *REPORTS),
+    "complete promise": (order, clients, written, kept),
+    "prepared": (),
+    "prepared propose": (stored,),
+    "agreement": (order, quorums, told_truth, choosable, asked_first, one_value),
+}
+
+MODEL = Model(
+    scope="disks, clients, ballots and values",
+    relations=RELATIONS,
+    mistakes=MISTAKES,
+    axioms=(order, quorums, clients, returns),
+    actions=ACTIONS,
+    invariants=INVARIANTS,
+    safety=SAFETY,
+    possible=(static.decision,),
+    leans=LEANS,
+    worlds=(
+        few("d1", 1, promise=["1"], vote=["1"], recover=["1"]),
+        few("d1", 2, promise=["1"], vote=["1"], recover=["1"]),
+        few("d12", 1, promise=["2"], vote=["1"], recover=["12"]),
+        few("d1", 3, promise=["1"], vote=["1"], recover=["1"]),
+        few("d12", 3, promise=["12"], vote=["1"], recover=["1"]),
+    ),
+)
