@@ -14,6 +14,7 @@ import pytest
 
 from paxos.drivers.simulator import simulate
 from paxos.figures import activity
+from paxos.figures.__main__ import many_runs
 from paxos.figures.cases import watched
 from paxos.protocol import acceptor, proposer, static
 from paxos.protocol.kinds import PROTOCOLS
@@ -69,6 +70,12 @@ def places(dot):
 
 def test_every_case_of_the_protocol_is_taken(traces):
     assert activity.untaken(traces) == []
+
+
+def test_every_case_of_a_passive_client_and_of_what_is_in_it_is_taken():
+    assert activity.untaken(many_runs("passive")) == []
+    calm = activity.untaken([simulate(protocol="passive", seed=1)])
+    assert "list: say yes, and lose it" in calm and "proposer: 1a: prepare" not in calm
 
 
 def test_a_case_that_is_not_taken_is_named():
@@ -133,7 +140,7 @@ def test_a_role_without_a_match_is_refused(monkeypatch):
 
 
 def test_a_log_is_refused():
-    with pytest.raises(ValueError, match="runs of 'static', not of 'log'"):
+    with pytest.raises(ValueError, match="of 'static' cannot be drawn from runs of 'log'"):
         activity.dot([simulate(protocol="log", seed=1)])
 
 

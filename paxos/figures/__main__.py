@@ -3,17 +3,39 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..drivers.simulator import simulate
+from ..protocol.kinds import PROTOCOLS
 from ..trace import Trace
 from . import activity, spacetime, views
 from .theme import Figure
 
+TROUBLE: dict[str, Any] = {"loss": 0.1, "duplicate": 0.1, "crash": 0.02}
+BAD_SERVICE: dict[str, Any] = {
+    "partition": 0.03,
+    "outages": 0.03,
+    "lost_appends": 0.05,
+    "stale_reads": 0.05,
+}
 
-def many_runs() -> list[Trace]:
-    """Enough runs to see every rule taken: a hundred quiet seeds, and a hundred with faults."""
-    quiet = [simulate(seed=seed) for seed in range(100)]
-    return quiet + [simulate(seed=n, loss=0.1, duplicate=0.1, crash=0.02) for n in range(100)]
+
+def many_runs(protocol: str = "static") -> list[Trace]:
+    """Enough runs to see every rule taken: quiet seeds, and as many with faults."""
+    if PROTOCOLS[protocol].remembers == "list":
+        worlds: list[dict[str, Any]] = [
+            {},
+            TROUBLE,
+            BAD_SERVICE,
+            {**BAD_SERVICE, "conditional": True},
+        ]
+        return [
+            simulate(protocol=protocol, seed=seed, **world)
+            for world in worlds
+            for seed in range(25)
+        ]
+    quiet = [simulate(protocol=protocol, seed=seed) for seed in range(100)]
+    return quiet + [simulate(protocol=protocol, seed=seed, **TROUBLE) for seed in range(100)]
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {

@@ -5,7 +5,7 @@ several cases ran, an arrow is a message or a wait that one case asked for and a
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -14,8 +14,9 @@ from typing import Literal
 from ..protocol.events import Decide, Propose
 from ..trace import Trace
 from . import lanes, render
-from .cases import Case, Story, Transition, all_cases, read, watched
+from .cases import Case, all_cases, watch, watched
 from .lanes import Edge, Node, Sheet
+from .story import Story, Transition, read
 from .theme import Figure
 
 Part = Literal["main", "retry"]
@@ -35,8 +36,12 @@ def transitions(traces: Iterable[Trace]) -> tuple[Transition, ...]:
 
 def untaken(traces: Iterable[Trace]) -> list[str]:
     """The cases that no step of these runs took."""
-    taken = {one.case for one in read(traces).taken}
-    return [f"{case.role}: {case.label}" for case in all_cases(watched()) if case not in taken]
+    runs = tuple(traces)
+    rules = watched(*{trace.header.protocol for trace in runs})
+    for trace in runs:
+        deque(watch(trace, rules), maxlen=0)
+    every = (case for case in all_cases(rules) if case not in rules.taken)
+    return [f"{case.role}: {case.label}" for case in every]
 
 
 def dot(traces: Iterable[Trace], part: Part = "main") -> str:

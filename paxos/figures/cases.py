@@ -11,13 +11,13 @@ import io
 import re
 import textwrap
 import tokenize
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any, get_args
 
-from ..protocol import messages
-from ..protocol.events import Answer, Propose, Send, Timeout, Wait
+from ..protocol import disk, learner, log, member, messages, passive, proposer
+from ..protocol.events import Answer
 from ..protocol.kinds import PROTOCOLS
 from ..trace import Crash, Open, Step, Trace
 
@@ -44,6 +44,7 @@ class Seen:
     event: str
     before: Any
     step: Step
+    inner: tuple[Case, ...] = ()  # what the proposer and the learner inside did, if it mattered
 
     @property
     def busy(self) -> bool:
@@ -60,11 +61,21 @@ class Back:
 
 
 class Watched:
-    """A `step` that tells which of its cases ran. `passes`: the messages of its protocol."""
+    """A `step` that tells which of its cases ran.
 
-    def __init__(self, role: str, rule: Rule, passes: Any = messages.Message) -> None:
+    `passes`: the messages of its protocol. `names`: what its module's names mean to it.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        rule: Rule,
+        passes: Any = messages.Message,
+        names: dict[str, Any] | None = None,
+    ) -> None:
         source, tree, body, match = _source(role, rule)
         self.cases = tuple(_cases(role, source, body.args.args[0].arg, match))
+        self.otherwise = Case(role, len(self.cases), "nothing to do", "", "_")
         self.foreign = {
             case
             for case, its in zip(self.cases, match.cases, strict=True)
@@ -77,14 +88,14 @@ class Watched:
         body.returns, body.decorator_list = None, []
         for argument in body.args.args:
             argument.annotation = None
-        names = {**getattr(rule, "__globals__", {}), MARK: self.ran.append}
+        names = {**(names or getattr(rule, "__globals__", {})), MARK: self.ran.append}
         exec(compile(ast.fix_missing_locations(tree), "<step, watched>", "exec"), names)
         self.rule: Rule = names[body.name]
 
     def step(self, state: Any, event: Any) -> tuple[Case, tuple[Any, tuple[Any, ...]]]:
         self.ran.clear()
         result = self.rule(state, event)
-        return self.cases[self.ran[0]], result
+        return self.cases[self.ran[0]] if self.ran else self.otherwise, result
 
 
 def _source(role: str, rule: Rule) -> tuple[str, ast.Module, ast.FunctionDef, ast.Match]:
@@ -105,10 +116,58 @@ def _source(role: str, rule: Rule) -> tuple[str, ast.Module, ast.FunctionDef, as
     )
 
 
-def watched() -> dict[str, Watched]:
-    """The three roles of Static Paxos, as their source is now."""
-    kind = PROTOCOLS["static"]
-    return {role: Watched(role, rule, kind.messages) for role, rule in kind.steps.items()}
+class Rules(dict[str, Watched]):
+    """The roles of a protocol, as their source is now; and what they use: a proposer, a learner."""
+
+    def __init__(self, protocol: str = "static") -> None:
+        kind = PROTOCOLS[protocol]
+        self.protocol, self.ran, self.taken = protocol, list[Case](), set[Case]()
+        self.inner: dict[str, Watched] = {}
+        names: dict[str, Any] = {}
+        if kind.asks == "client":
+            passes = PROTOCOLS["static"].messages if kind.remembers == "list" else messages.Message
+            parts: dict[str, Any] = {"proposer": proposer.step, "learner": learner.step}
+            self.inner = {role: Watched(role, rule, passes) for role, rule in parts.items()}
+            names = self.overheard(disk if kind.remembers == "disk" else passive)
+        super().__init__(
+            (role, Watched(role, rule, kind.messages, names if role == kind.asks else None))
+            for role, rule in kind.steps.items()
+        )
+
+    def overheard(self, module: ModuleType) -> dict[str, Any]:
+        """The names of a module, with a proposer and a learner in it that are watched."""
+        ears = {
+            its: SimpleNamespace(**{**vars(where), "step": self.told(its)})
+            for its, where in (("proposer", proposer), ("learner", learner))
+        }
+        many = SimpleNamespace(**copied(log, **ears))
+        return copied(module, advance=copied(member, **ears, log=many)["advance"])
+
+    def told(self, role: str) -> Rule:
+        """A step of a part, and what it did, unless that was nothing."""
+
+        def step(state: Any, event: Any) -> tuple[Any, tuple[Any, ...]]:
+            case, result = self.inner[role].step(state, event)
+            self.taken.add(case)
+            if result != (state, ()):
+                self.ran.append(case)
+            return result
+
+        return step
+
+
+def copied(module: ModuleType, **others: Any) -> dict[str, Any]:
+    """The names of a module, for functions of their own in which some names mean something else."""
+    names = {**vars(module), **others}
+    for name, its in vars(module).items():
+        if isinstance(its, FunctionType) and its.__module__ == module.__name__:
+            names[name] = FunctionType(its.__code__, names, name, its.__defaults__)
+    return names
+
+
+def watched(protocol: str = "static") -> Rules:
+    """The roles of a protocol, as their source is now."""
+    return Rules(protocol)
 
 
 def _cases(role: str, source: str, state: str, match: ast.Match) -> Iterator[Case]:
@@ -133,11 +192,11 @@ def _messages(pattern: ast.pattern) -> set[type]:
     return {kind for kind in get_args(messages.Message) if kind.__name__ in named}
 
 
-def watch(trace: Trace, rules: dict[str, Watched]) -> Iterator[Seen | Back]:
+def watch(trace: Trace, rules: Rules) -> Iterator[Seen | Back]:
     """Run a trace again: every step with its case, and every return from a crash."""
-    if trace.header.protocol != "static":
+    if trace.header.protocol != rules.protocol:
         raise ValueError(
-            f"the activity diagram is drawn from runs of 'static', not of {trace.header.protocol!r}"
+            f"a figure of {rules.protocol!r} cannot be drawn from runs of {trace.header.protocol!r}"
         )
     states: dict[str, Any] = {}
     opened: dict[str, Any] = {}
@@ -155,14 +214,16 @@ def watch(trace: Trace, rules: dict[str, Watched]) -> Iterator[Seen | Back]:
             states[record.node] = record.state
         elif isinstance(record, Step):
             before, role = states[record.node], trace.role(record.node)
+            rules.ran.clear()
             case, result = rules[role].step(before, record.event)
+            rules.taken.add(case)
             if result != (record.state, record.effects):
                 raise ValueError(
                     f"the run was made by other rules: at {record.at} {record.node} did not do what "
                     f"the case '{case.label}' does now. Run it again."
                 )
             states[record.node] = record.state
-            yield Seen(case, event_name(record.event), before, record)
+            yield Seen(case, event_name(record.event), before, record, tuple(rules.ran))
 
 
 def event_name(event: Any) -> str:
@@ -172,6 +233,8 @@ def event_name(event: Any) -> str:
 
 def phase(state: Any) -> str:
     """Where a node stands, in one word."""
+    if isinstance(state, passive.Client):
+        return state.state
     if hasattr(state, "phase"):
         return str(state.phase)
     if hasattr(state, "chosen"):
@@ -187,190 +250,7 @@ def _keeps(now: Any, first: Any) -> str:
     return "nothing" if now == first else "what was saved"
 
 
-def all_cases(rules: dict[str, Watched]) -> Iterable[Case]:
+def all_cases(rules: Rules) -> Iterable[Case]:
     """Every case of every role, taken or not, but for messages that its protocol does not know."""
-    return (case for rule in rules.values() for case in rule.cases if case not in rule.foreign)
-
-
-# All runs together.
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Transition:
-    """What a role did, and how often."""
-
-    case: Case
-    event: str
-    before: str  # the phase
-    effects: tuple[str, ...]
-    after: str
-    changed: bool  # did the state change at all?
-    count: int = 0
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Message:
-    """A kind of message that a case sends to a role."""
-
-    case: Case
-    kind: str
-    role: str
-    again: bool  # sent because a user asked again after a crash
-
-
-@dataclass
-class Story:
-    """All that the runs tell: the table, and what came of what. Each arrow is one of these."""
-
-    taken: Counter[Transition] = field(default_factory=Counter)
-    done: Counter[tuple[Case, str]] = field(default_factory=Counter)  # effects, if no crash came
-    sends: dict[Message, int] = field(default_factory=dict)  # -> most at once
-    heard: Counter[tuple[Message, Case]] = field(default_factory=Counter)  # it arrived: the answer
-    then: Counter[tuple[Case, Case]] = field(default_factory=Counter)  # one after the other
-    waits: Counter[tuple[Case, str, Case]] = field(default_factory=Counter)  # asked, why, was over
-    again: set[Case] = field(default_factory=set)  # asked again, first thing after a crash
-    backs: Counter[Back] = field(default_factory=Counter)
-    runs: int = 0
-
-    @property
-    def steps(self) -> int:
-        return self.taken.total()
-
-    def idle(self) -> Counter[Case]:
-        """Steps of the cases that never have an effect and never change anything."""
-        busy = {one.case for one in self.taken if one.effects or one.changed}
-        found: Counter[Case] = Counter()
-        for one, count in self.taken.items():
-            if one.case not in busy:
-                found[one.case] += count
-        return found
-
-    def drawn(self) -> list[Case]:
-        idle = self.idle()
-        return sorted({one.case for one in self.taken} - idle.keys())
-
-    def of(self, case: Case) -> list[Transition]:
-        return [one for one in self.taken if one.case == case]
-
-    def events(self, case: Case) -> list[str]:
-        return sorted({one.event for one in self.of(case)})
-
-    def does(self, case: Case) -> tuple[str, ...]:
-        """The effects of a case, in order (the longest list, if they differ)."""
-        return max((one.effects for one in self.of(case)), key=lambda them: (len(them), them))
-
-    def counts(self, case: Case) -> bool:
-        """Does it only count, and leave the phase as it was?"""
-        return all(not one.effects and one.before == one.after for one in self.of(case))
-
-    def keeps(self, role: str) -> str:
-        """What a role comes back with after a crash; nothing, if there was nothing yet to keep."""
-        found = {back.keeps for back in self.backs if back.role == role}
-        return min(found - {"nothing"}, default="nothing" if found else "")
-
-    def retries(self, case: Case) -> bool:
-        """Does it belong to the second figure: a wait that is over, or a request refused?"""
-        sent = {effect for effect in self.does(case) if effect.startswith("Send")}
-        return sent == {"Send Refused"} or set(self.events(case)) <= {"Timeout", "Refused"}
-
-    def arrived(self, case: Case, again: bool = False) -> dict[tuple[str, str], int]:
-        """(role, kind) of what a case sent and another one answered -> how many at once.
-
-        `again`: only what was sent because a user asked again after a crash.
-        """
-        found: dict[tuple[str, str], int] = {}
-        for it in self._answered():
-            if it.case == case and it.again >= again:
-                found[it.role, it.kind] = max(self.sends[it], found.get((it.role, it.kind), 0))
-        return dict(sorted(found.items()))
-
-    def rejoins(self, role: str, kind: str) -> bool:
-        """Did such a message come from the second figure?"""
-        return any(
-            (it.role, it.kind) == (role, kind) and (it.again or self.retries(it.case))
-            for it in self._answered()
-        )
-
-    def _answered(self) -> set[Message]:
-        shown = self.drawn()
-        return {it for it, answer in self.heard if answer in shown}
-
-
-def read(traces: Iterable[Trace]) -> Story:
-    """Run every trace again and add up."""
-    story, rules = Story(), watched()
-    for trace in traces:
-        story.runs += 1
-        run = _Run(story, trace)
-        for one in watch(trace, rules):
-            if isinstance(one, Back):
-                story.backs[one] += 1
-                run.back(one.node)
-            else:
-                _add(story, one)
-                run.follow(one)
-    return story
-
-
-def _add(story: Story, one: Seen) -> None:
-    step = one.step
-    effects = tuple(map(_told, step.effects))
-    before, after = phase(one.before), phase(step.state)
-    changed = step.state != one.before
-    story.taken[Transition(one.case, one.event, before, effects, after, changed)] += 1
-    story.done.update((one.case, effect) for effect in effects[: step.done])
-
-
-class _Run:
-    """What each node of one run did last, to tell what came of it."""
-
-    def __init__(self, story: Story, trace: Trace) -> None:
-        self.story, self.trace = story, trace
-        self.last: dict[str, Case] = {}
-        self.wait: dict[str, tuple[Case, str]] = {}  # who asked to wait, and what for
-        self.returned: set[str] = set()  # and did nothing since
-        self.sent: dict[int, Message] = {}
-
-    def back(self, node: str) -> None:
-        self.last.pop(node, None)
-        self.wait.pop(node, None)
-        self.returned.add(node)
-
-    def follow(self, one: Seen) -> None:
-        story, step, node = self.story, one.step, one.step.node
-        if step.received in self.sent:
-            story.heard[self.sent[step.received], one.case] += 1
-        if not one.busy:
-            return
-        again = node in self.returned and one.event == Propose.__name__
-        if again:
-            story.again.add(one.case)
-        if node in self.last:
-            story.then[self.last[node], one.case] += 1
-        if one.event == Timeout.__name__ and node in self.wait:
-            story.waits[*self.wait[node], one.case] += 1
-        self.last[node] = one.case
-        self.returned.discard(node)
-        for effect in step.effects[: step.done]:
-            if isinstance(effect, Wait):
-                self.wait[node] = one.case, effect.why
-        self.note_sent(one, again)
-
-    def note_sent(self, one: Seen, again: bool) -> None:
-        kinds = {
-            it.id: Message(one.case, event_name(it.message), self.trace.role(it.to), again)
-            for it in one.step.sent
-        }
-        self.sent |= kinds
-        for kind, many in Counter(kinds.values()).items():
-            self.story.sends[kind] = max(many, self.story.sends.get(kind, 0))
-
-
-def _told(effect: object) -> str:
-    """An effect in a word or two."""
-    match effect:
-        case Send(_, message):
-            return f"Send {type(message).__name__}"
-        case Wait(why):
-            return f"Wait {why}"
-    return type(effect).__name__
+    every = (*rules.values(), *rules.inner.values())
+    return (case for rule in every for case in rule.cases if case not in rule.foreign)
