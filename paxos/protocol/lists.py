@@ -112,8 +112,8 @@ def read(
                 ids.add((author, number))
                 memory, reply = fold(view.memory, request)
                 view, replies = replace(view, memory=memory), [*replies, *reply]
-            case Entry():
-                return replace(view, trouble="a newer version wrote to it"), None
+            case Entry():  # whoever reads on without it could break what it promised
+                return replace(view, trouble="a newer version wrote to it"), replies
             case _:  # genesis, or nothing of ours: whoever wrote it, it changes nothing
                 pass
         view = replace(view, things=(*view.things, thing))

@@ -104,16 +104,18 @@ def hear(me: Client, name: str, news: Entries) -> Result:
     old = me.view(name)
     view, replies = read(old, news.after, news.entries)
     me = replace(me, views=tuple(sorted({**dict(me.views), name: view}.items())))
+    told = (Distrust(name, view.trouble),) * (view.trouble != old.trouble)
     if replies is None:  # no answer
-        return me, (Distrust(name, view.trouble),) * (view.trouble != old.trouble)
+        return me, told
     heard = tuple(sorted({*me.heard, name}))
-    me = replace(me, heard=heard, online=me.online or me.reaches(heard))
-    answers: list[Any] = [Answer(name, reply) for reply in replies]
+    online = me.online or me.reaches(heard)
+    wishes = me.wishes if online else ()
+    me = replace(me, heard=heard, online=online, wishes=me.wishes[len(wishes) :])
     # Drop our proposal where a larger number has appeared (see `proposer.step`).
-    rival = Answer(name, Refused(me.member.ballot, view.memory.promised))
-    wishes = [Propose(wish) for wish in me.wishes] if me.online else []
-    me = replace(me, wishes=() if me.online else me.wishes)
-    return carry_out(me, *advance(me.member, *answers, rival, *wishes))
+    answers = (*replies, Refused(me.member.ballot, view.memory.promised))
+    events = (*(Answer(name, one) for one in answers), *map(Propose, wishes))
+    me, effects = carry_out(me, *advance(me.member, *events))
+    return me, (*told, *effects)
 
 
 def carry_out(me: Client, member: Any, effects: Iterable[Effect]) -> Result:
@@ -128,8 +130,7 @@ def carry_out(me: Client, member: Any, effects: Iterable[Effect]) -> Result:
             at = view.end + sent - me.sent if me.conditional else None
             out += [Send(name, Append(entry, at))] if not view.trouble else []
         sent += 1
-    done = any(isinstance(one, Decide) for one in out)
-    if done and not member.settled and not member.busy:
+    if any(isinstance(e, Decide) for e in out) and not (member.settled or member.busy):
         out.append(Wait("news", NO_BALLOT))
     heard = me.heard if sent == me.sent else ()
     return replace(me, member=member, sent=sent, heard=heard), tuple(out)
