@@ -27,10 +27,12 @@ def test_a_phase_on_disks_is_told_as_a_write_and_what_was_read_then():
         "reads d1: promise 1.ann, no vote yet",
         "reads d2: promise 1.ann, no vote yet",
         "write accept 1.ann, Ann → d1 d2 d3",
+        "reads d3: promise 1.ann, no vote yet",
         "reads d1: accepted 1.ann, Ann",
         "reads d2: accepted 1.ann, Ann",
         "write Ann is chosen → d1 d2 d3",
         "knows that Ann is chosen",
+        "reads d3: accepted 1.ann, Ann",
     ]
     assert words("d3", protocol="disk") == [
         "ann's block: prepare 1.ann",
@@ -130,7 +132,9 @@ def test_a_write_that_comes_late_does_not_overtake():
 def test_a_refusal_is_told_by_the_block_that_stands_in_the_way():
     run = simulate(protocol="disk", seed=1, proposers=2)
     refused = [(who, line) for _, who, line, paint in said(run) if paint == REFUSED]
-    assert refused == [("ann", "reads d2: refused 1.ann, promised 1.ben")]
+    assert refused == [
+        ("ann", f"reads {disk}: refused 1.ann, promised 1.ben") for disk in ("d2", "d1", "d3")
+    ]
 
 
 def test_an_entry_of_a_newer_version_in_the_list_of_a_log_is_no_vote():

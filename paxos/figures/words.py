@@ -5,7 +5,7 @@ amounts to a promise, is seen here by folding the very rules over the states of 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..protocol.acceptor import Acceptor
@@ -179,6 +179,9 @@ def of_heard(trace: Trace, step: Step, was: Any) -> Sense | None:
     match step.event:
         case Answer(disk, Blocks(blocks) as all):
             return of_blocks(trace, disk, all, was) if blocks or was.block else None
+        case Answer(name, Appended(entry, int(place))) if place == was.view(name).end:
+            whole = Answer(name, Entries(place, (entry,)))
+            return of_heard(trace, replace(step, event=whole), was)
         case Answer(name, Entries(after, things)):
             view, replies = read(was.view(name), after, things)
             mine = [one for one in replies or () if bare(one)[1].ballot == was.member.ballot]
@@ -204,12 +207,19 @@ def of_blocks(trace: Trace, disk: str, all: Blocks, was: Any) -> Sense | None:
     mine = dict(all.blocks).get(was.name)
     if was.block is None:
         return Sense("", f"reads {disk}: {holds(trace, mine)}") if mine else None
-    if mine != was.block or was.member.settled:
-        return None  # read before our own write was there; or there is nothing left to learn
-    known = [block.chosen for _, block in all.blocks if block.chosen]
-    said = known[:1] or answers(requests(was.member), was.name, all)
+    if mine is None or mine.chosen or mine.memory.promised != was.block.memory.promised:
+        return None  # read before our own write was there, or there is nothing left to learn
+    known = [block.chosen for _, block in all.blocks if block.chosen and not was.block.chosen]
+    now = requests(was.member) if mine == was.block else []
+    if not now:  # it comes late, and answers what we asked before
+        log = getattr(was.member, "log", None)
+        now = carried(Write(was.name, mine))
+        now = [
+            InSlot(len(log), one) if log is not None and one == bare(one)[1] else one for one in now
+        ]
+    said = known[:1] or answers(now, was.name, all)
     kind, words, _ = sense(trace, said)
-    return Sense(kind, f"reads {disk}: {words}", tuple(said)) if said else None
+    return Sense(kind, f"reads {disk}: {words}", tuple(said))
 
 
 def holds(trace: Trace, block: Any) -> str:
