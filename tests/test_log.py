@@ -299,11 +299,39 @@ def test_a_leader_that_hears_nothing_starts_again_above():
     assert asked(effects) == {0: Prepare(A2)}
 
 
-def test_what_is_asked_in_a_slot_is_asked_for_until_the_ballot_is_left():
-    """A no-op fills a gap also for one whose own commands are all in the log."""
-    me, _ = writer(Propose("x"), promised((1, Accept(B1, (X,)))), heard(1, Accepted(A1, (X,))))
-    assert (me.pending, dict(me.asked)) == ((), {0: Accept(A1, NOOP)})
-    assert asked(step(me, Timeout(A1))[1]) == {0: Prepare(A2)}
+ABOVE_A_GAP = (
+    *(Propose("x"), promised((1, Accept(B1, OTHERS)))),  # so: no-op, OTHERS, x
+    *(heard(1, Accepted(A1, OTHERS)), heard(2, Accepted(A1, (X,)))),
+)
+
+
+def test_a_command_decided_above_a_gap_is_not_in_the_log_yet():
+    me, _ = writer(*ABOVE_A_GAP)
+    assert (me.log, me.pending, me.busy) == ((), (X,), True)
+    me, _ = step(me, heard(0, Accepted(A1, NOOP)))
+    assert (me.log, me.pending, me.busy) == ((NOOP, OTHERS, (X,)), (), False)
+
+
+def test_a_command_decided_above_a_gap_is_not_asked_for_in_another_slot():
+    me, _ = writer(*ABOVE_A_GAP)
+    assert asked(step(me, Propose("y"))[1]) == {3: Accept(A1, (Y,))}
+
+
+def test_who_waits_for_a_gap_to_close_tries_again_until_it_does():
+    """Else its command is decided and never carried out: nobody else may have a wish."""
+    me, _ = writer(*ABOVE_A_GAP)
+    me, effects = step(me, Timeout(A1))
+    assert asked(effects) == {0: Prepare(A2)}
+    me, effects = step(me, Timeout(A2))
+    again = Ballot(3, "ann")
+    assert asked(effects) == {0: Prepare(again)}
+    known = ((1, Accept(A1, OTHERS)), (2, Accept(A1, (X,))))
+    me, effects = step(me, promised(*known, ballot=again))
+    assert asked(effects) == {
+        0: Accept(again, NOOP),
+        1: Accept(again, OTHERS),
+        2: Accept(again, (X,)),
+    }
 
 
 def test_what_belongs_to_no_slot_is_not_heard():

@@ -7,7 +7,6 @@ each slot must be asked for its `binding_value`.
 
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal
 
 from . import learner, proposer
 from .ballot import Ballot
@@ -111,17 +110,17 @@ def take_over(w: Writer) -> Result:
 def ask(w: Writer, bound: dict[int, Accept]) -> Result:
     """Ask for votes: for what binds us, and for what waits, as far as the window goes."""
     free, new = max(w.free, len(w.log)), dict(bound)
-    sure = {
-        one for its in (*dict(w.asked).values(), *new.values()) for one in its.value
-    }
+    known = (its.chosen for _, its in w.learners if its.chosen)  # above a gap
+    values = (*dict(w.asked).values(), *new.values(), *known)
+    sure = {one for its in values for one in its.value}
     waiting = iter([one for one in w.pending if one not in sure] if w.leads else [])
     while free < len(w.log) + WINDOW and (batch := tuple(islice(waiting, BATCH))):
         new[free] = Accept(w.ballot, batch)
         free += 1
     w = replace(w, asked=in_order({**dict(w.asked), **new}), free=free)
     sends = [Send("acceptors", InSlot(slot, its)) for slot, its in new.items()]
-    why: Literal["answers", "rival"] = "rival" if w.proposer.waits else "answers"
-    return w, (*sends, *([Wait(why, w.ballot)] if w.asked or w.pending else []))
+    wait = Wait("rival" if w.proposer.waits else "answers", w.ballot)
+    return w, (*sends, *([wait] if w.asked or w.pending else []))
 
 
 def learn(w: Writer, slot: int, answer: Answer) -> Result:
@@ -129,17 +128,18 @@ def learn(w: Writer, slot: int, answer: Answer) -> Result:
     learners = dict(w.learners)
     mine, news = learner.step(learners.get(slot, Learner(w.proposer.quorums)), answer)
     learners[slot], log = mine, w.log
-    if not news:
+    if not (news and mine.chosen):
         return replace(w, learners=in_order(learners)), ()
     while (known := learners.get(len(log))) and known.chosen:
         learners.pop(len(log))
         log = (*log, known.chosen.value)
-    w = replace(w, log=log, learners=in_order(learners))
-    (told,) = (one for one in news if isinstance(one, Decide))
-    pending = tuple(one for one in w.pending if one not in told.value)
+    # What is decided above a gap is not in the log: who stops there may wait for ever.
+    entered = {one for batch in log[len(w.log) :] for one in batch}
+    pending = tuple(one for one in w.pending if one not in entered)
     asked = tuple(its for its in w.asked if its[0] != slot)
-    w, more = ask(replace(w, pending=pending, asked=asked), {})
-    return w, (replace(told, value=InSlot(slot, told.value)), *more)
+    w = replace(w, log=log, learners=in_order(learners), pending=pending, asked=asked)
+    w, more = ask(w, {})
+    return w, (Decide(mine.chosen.ballot, InSlot(slot, mine.chosen.value)), *more)
 
 
 STEPS = {"proposer": step, "acceptor": vote, "learner": step}
