@@ -81,11 +81,18 @@ def recover(me: Processor, disk: str, mine: Block) -> Result:
     return carry_out(ready, *advance(ready.member, *map(Propose, me.wishes)))
 
 
-def owning(me: Processor, block: Block) -> Processor:
-    """With this as our block: the next ballot must be above what it has promised."""
-    asks = me.member.proposer
+def owning(me: Processor, block: Any) -> Processor:
+    """With this as our block: its ballots and its commands' numbers are used up.
+
+    A second wish in the words of the first would else be taken for the first.
+    """
+    asks, member = me.member.proposer, me.member
+    if isinstance(member, Writer):
+        found = (one for _, its in block.memory.votes for one in its.value)
+        used = (one.number + 1 for one in found if one.client == me.name)
+        member = replace(member, count=max([member.count, *used]))
     asks = replace(asks, highest=max(asks.highest, block.memory.promised))
-    return replace(me, block=block, member=replace(me.member, proposer=asks))
+    return replace(me, block=block, member=replace(member, proposer=asks))
 
 
 def hear(me: Processor, disk: str, blocks: Blocks) -> Result:
