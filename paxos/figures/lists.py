@@ -19,10 +19,10 @@ from ..protocol.votes import Votes
 from ..trace import Open, Step, Trace, bare, kind, text
 from .theme import Drawing, Figure, fit, text_width, wrap
 
-PAD, GAP = 8.0, 8.0  # px: around all, between two lists
+PAD, GAP = 6.0, 6.0  # px: around all, between two lists
 HEAD, ENTRY, LINE = 36.0, 23.0, 14.0  # heights: of a name, of an entry, of a line of small text
-LEAST, MOST, STEP = 84.0, 200.0, 7.0  # width of an entry; how far authors are apart
-BADGE, SIGN = 27.0, 21.0  # room in an entry: for its badge, for a cross or a star
+LEAST, MOST, STEP = 76.0, 200.0, 4.0  # width of an entry; how far authors are apart
+BADGE, SIGN = 26.0, 17.0  # room in an entry: for its badge, for a cross or a star
 SMALL = 11.5
 NARROW = 300.0  # the least width of a sheet
 NEVER = "never arrived"
@@ -108,13 +108,13 @@ def draw(lists: Sequence[Column], told: Told, title: str) -> Figure:
 def room(lists: Sequence[Column]) -> Room:
     """As wide as the words of the entries ask for, within limits."""
     marks = [mark for one in lists for mark in one.entries]
-    words = [text_width(mark.label, 12, "bold") + BADGE + SIGN + 1 for mark in marks]
+    words = [text_width(mark.label, SMALL, "bold") + BADGE + SIGN + 1 for mark in marks]
     words += [text_width(note_of(mark), SMALL) + 14 for mark in marks]
     authors = list(dict.fromkeys(mark.author for mark in marks))
     step = min(STEP, 3 * STEP / max(len(authors) - 1, 1))
     most = max((len(one.entries) for one in lists), default=0)
     return Room(
-        text_width(str(most), 11) + 9,
+        text_width(str(most), 11) + 7,
         min(max([LEAST, *words]), MOST),
         {author: step * number for number, author in enumerate(authors)},
     )
@@ -199,13 +199,13 @@ def entry(sheet: Drawing, mark: Mark, x: float, y: float, wide: float) -> None:
     }
     stroke, dash, colour = look[mark.taken]
     sheet.rect(x, y, wide, tall, stroke, "paper" if mark.taken else None, 3, 1.5, dash)
-    sheet.badge(x + 14, y + ENTRY / 2, mark.kind)
-    words = fit(mark.label, wide - BADGE - SIGN, 12, "bold")
-    sheet.text(x + BADGE, y + 15.6, words, colour, 12, "bold" if mark.taken else "regular")
+    sheet.badge(x + 13, y + ENTRY / 2, mark.kind)
+    words = fit(mark.label, wide - BADGE - SIGN, SMALL, "bold")
+    sheet.text(x + BADGE, y + 15.4, words, colour, SMALL, "bold" if mark.taken else "regular")
     if mark.chosen:
-        sheet.star(x + wide - 10, y + ENTRY / 2, 6.5)
+        sheet.star(x + wide - 9, y + ENTRY / 2, 6)
     elif not mark.taken:
-        sheet.cross(x + wide - 10, y + ENTRY / 2, size=3.6)
+        sheet.cross(x + wide - 9, y + ENTRY / 2, size=3.6)
     if note := note_of(mark):
         sheet.text(x + 8, y + ENTRY + 8, fit(note, wide - 12, SMALL), colour, SMALL)
 
@@ -248,15 +248,16 @@ def reading(sheet: Drawing, lists: Sequence[Column], reader: str, top: float, sp
 
 def verdict(sheet: Drawing, words: str, true: bool | None, top: float) -> float:
     """What it was told, and is it so? Returns the y below."""
-    left = PAD + (22 if true is not None else 4)
-    lines = wrap(words + (": not chosen" if true is False else ""), sheet.width - left - PAD, 13)
+    left, font = PAD + (22 if true is not None else 4), "bold" if true else "regular"
+    words += ": not chosen" if true is False else ""
+    lines = wrap(words, sheet.width - left - PAD, 13, font)
     if true is not None:
         sheet.knows(PAD + 8, top + 20)
     if true is False:
         sheet.rect(PAD, top + 12, 16, 16, "refused", None, 8, 2.4)
     for row, line in enumerate(lines):
         colour = "refused" if true is False else "ink" if true else "muted"
-        sheet.text(left, top + 24.5 + 17 * row, line, colour, 13, "bold" if true else "regular")
+        sheet.text(left, top + 24.5 + 17 * row, line, colour, 13, font)
     return top + 24.5 + 17 * (len(lines) - 1) + 12
 
 
