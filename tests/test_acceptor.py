@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from worlds import A1, A2, B1, B2
 
-from paxos.protocol.acceptor import Acceptor, step
+from paxos.protocol.acceptor import Acceptor, replay, step
 from paxos.protocol.events import Save, Send
 from paxos.protocol.messages import Accept, Accepted, Prepare, Promise, Refused
 from paxos.protocol.static import promise_kept
@@ -117,3 +117,23 @@ REACHABLE = reachable()
 def test_there_are_as_many_states_as_one_can_count_by_hand():
     """Promised k of 4 ballots with no vote, or a vote for one of 2 values in a ballot up to it."""
     assert len(REACHABLE) == 1 + 4 + 2 * (1 + 2 + 3 + 4)
+
+
+def test_a_replay_is_the_memory_at_the_end_and_the_reply_to_each_request():
+    memory, replies = replay([Prepare(A1), Accept(A1, "Ann"), Prepare(B1), Accept(A1, "Ann")])
+    assert memory == Acceptor(B1, Accept(A1, "Ann"))
+    assert replies == (
+        *(Promise(A1, None), Accepted(A1, "Ann")),
+        *(Promise(B1, Accept(A1, "Ann")), Refused(A1, B1)),
+    )
+
+
+def test_a_replay_can_be_carried_on():
+    for first, second in product(REQUESTS[:4], REQUESTS):
+        memory, replies = replay([first])
+        end, more = replay([second], memory)
+        assert (end, (*replies, *more)) == replay([first, second])
+
+
+def test_a_replay_of_nothing_changes_nothing():
+    assert replay([], VOTED) == (VOTED, ())

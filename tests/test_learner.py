@@ -7,7 +7,7 @@ from worlds import A1, A2, B1
 
 from paxos.protocol.events import Answer, Decide
 from paxos.protocol.learner import Learner, step
-from paxos.protocol.messages import Accept, Accepted, Promise
+from paxos.protocol.messages import Accept, Accepted, Chosen, Promise
 from paxos.protocol.quorum import Flexible, majority
 
 THREE = majority(3)
@@ -64,3 +64,16 @@ def test_it_is_the_phase_2_quorum_that_counts(votes, decided):
 
 def test_only_votes_are_heard():
     assert step(HEARD, Answer("n2", Promise(A1, None))) == (HEARD, ())
+
+
+def test_one_who_was_told_need_not_count():
+    told = Answer("d1", Chosen(A1, "Ann"))
+    after, effects = step(Learner(THREE), told)
+    assert (after.chosen, after.votes) == (Accept(A1, "Ann"), ())
+    assert effects == (Decide(A1, "Ann"),)
+    assert step(HEARD, told)[0] == after
+
+
+def test_who_knows_is_not_told_again():
+    learner = hear(vote("n1", A1, "Ann"), vote("n2", A1, "Ann"))
+    assert step(learner, Answer("d1", Chosen(A2, "Ann"))) == (learner, ())

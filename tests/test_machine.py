@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paxos.protocol.machine import apply, run
+from paxos.protocol.machine import commands as entries
+from paxos.protocol.messages import Command
 
 words = st.sampled_from(["set", "book", "clear", "saturday", "sunday", "ann", "ben"])
 commands = st.lists(words, max_size=4).map(" ".join)
@@ -45,3 +47,19 @@ def test_no_command_can_stop_a_machine(log):
 @given(st.lists(commands), st.lists(commands))
 def test_a_board_can_be_carried_on_from(first, rest):
     assert run(rest, run(first)) == run([*first, *rest])
+
+
+A, B, A_AGAIN = Command("ann", 0, "a"), Command("ben", 0, "b"), Command("ann", 1, "a")
+
+
+def test_the_entries_of_a_log_are_those_of_its_slots_in_order():
+    assert entries(((A, B), (), (A_AGAIN,))) == (A, B, A_AGAIN)
+
+
+def test_a_command_that_was_decided_twice_counts_once_at_its_first_place():
+    """A client that changed its ballot may have asked for it in two slots, and got both."""
+    assert entries(((A,), (B, A), (A_AGAIN, B))) == (A, B, A_AGAIN)
+
+
+def test_an_empty_log_and_a_log_of_no_ops_have_no_entries():
+    assert entries(()) == entries(((), ())) == ()
