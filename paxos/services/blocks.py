@@ -7,7 +7,8 @@ What is asked of the file system, and where it ends:
 * `fsync`, of the file before and of the folder after, makes a block outlast a power cut, as far as
   the drive tells the truth about its cache.
 * `flock` gives each name to one process. It works between processes of one machine. Linux passes it
-  on to an NFS server, unless mounted with `nolock` or `local_lock`.
+  on to an NFS server, unless mounted with `nolock` or `local_lock`; but a server may give up the lock
+  of a machine that sleeps. Where devices have no name in common, nothing depends on that.
 * An NFS client shows folders from a cache, some seconds old, unless mounted with `noac`. A read from
   a cache may miss a rival's block: then agreement is lost.
 * A folder that a sync client mirrors (Dropbox, OneDrive, Syncthing) is no disk: each device has a
@@ -35,7 +36,7 @@ from ..protocol.quorum import Flexible, majority
 from ..protocol.votes import Votes
 
 LABEL, BLOCK, LOCK, DRAFT = "paxos-disk", ".block", ".lock", ".tmp"
-HEADER = b"paxos-blocks/1"
+HEADER, VERSION = b"paxos-blocks/1", re.compile(rb"paxos-blocks/([0-9]+) ")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # small letters: some file systems see no others
 
 
@@ -89,7 +90,7 @@ def pack(thing: Any) -> bytes:
 def unpack(raw: bytes, kind: type, where: str) -> Any:
     """The inverse of `pack`. Nothing is evaluated. Raises Damaged for anything else."""
     header, _, rest = raw.partition(b" ")
-    if header != HEADER and header.startswith(b"paxos-blocks/"):
+    if (version := VERSION.match(raw)) and int(version[1]) > 1:
         raise ValueError(f"{where} was written by a newer version of paxos: install that one")
     digest, _, text = rest.partition(b" ")
     text = text.removesuffix(b"\n")
@@ -112,7 +113,11 @@ def create(
 ) -> str:
     """Make empty folders the disks of a new shelf, and return its id. All of them, or none."""
     whole = majority(len(paths))
-    quorums = Flexible(len(paths), phase1 or whole.phase1, phase2 or whole.phase2)
+    quorums = Flexible(
+        len(paths),
+        whole.phase1 if phase1 is None else phase1,
+        whole.phase2 if phase2 is None else phase2,
+    )
     folders, shelf = [Path(path) for path in paths], secrets.token_hex(16)
     for folder in folders:
         if not folder.is_dir():
@@ -169,6 +174,7 @@ class Folder:
         self.shelf: str | None = None  # the one it must belong to, once that is known
         self.known: dict[str, tuple[bytes, Block]] = {}  # as last read: what is there stays
         self.folder = self.lock = -1
+        self.lost: Changed | None = None
 
     def answer(self, request: Any) -> Written | Blocks:
         """What the protocol's disk answers to a Write or a Read.
@@ -176,12 +182,15 @@ class Folder:
         Raises OSError or Damaged where the disk fails: no answer. Raises Taken or ValueError where
         nothing here can help.
         """
+        if self.lost:  # also if all of it is there again
+            raise self.lost
         try:
             label = self.open()
             if self.shelf not in (None, label.shelf):
                 raise ValueError(f"{self.path} belongs to another shelf than the other disks")
             return self.write(request.block) if isinstance(request, Write) else self.read()
-        except BaseException:
+        except BaseException as error:
+            self.lost = error if isinstance(error, Changed) else None
             self.close()  # next time from the beginning: it may be another mount by then
             raise
 

@@ -70,17 +70,19 @@ class Worker(Thread):
             staying = None not in asked
             # Of several writes the last one says all. Nobody reads before having written.
             writes = [one for one in asked if isinstance(one, Write)]
-            for request in (*writes[-1:], *[one for one in asked if one == Read()][:1]):
-                self.serve(request)
+            done = all(self.serve(one) for one in writes[-1:])
+            if done and Read() in asked:
+                self.serve(Read())
         self.folder.close()
 
-    def serve(self, request: Message) -> None:
+    def serve(self, request: Message) -> bool:
         """Carry out one request, or say why not."""
         try:
             answer: Any = self.folder.answer(request)
         except Exception as error:  # whoever waits for us must hear of it, whatever it is
             answer = error
         self.inbox.put((self, answer))
+        return not isinstance(answer, Exception)
 
 
 class Disks:
@@ -130,6 +132,10 @@ class Disks:
         until = time.monotonic() + GRACE
         for worker in self.workers:
             worker.join(max(0.0, until - time.monotonic()))
+        while self.label and not self.inbox.empty():  # whoever was quick may not know of a failure
+            worker, answer = self.inbox.get()
+            if isinstance(answer, OSError | Damaged):
+                self.report(worker, answer)
 
     # What a user asks for.
 
@@ -261,7 +267,7 @@ class Disks:
     def hear(self, worker: Worker, answer: Any) -> None:
         """An answer, or the reason why there is none."""
         if isinstance(answer, OSError | Damaged):
-            self.report(worker, getattr(answer, "strerror", None) or str(answer))
+            self.report(worker, answer)
             return
         if isinstance(answer, Exception):
             raise answer
@@ -287,8 +293,9 @@ class Disks:
                 paths = f"{one.folder.path} and {worker.folder.path}"
                 raise ValueError(f"{paths} are the same disk, or one is a copy of the other")
 
-    def report(self, worker: Worker, trouble: str | None) -> None:
+    def report(self, worker: Worker, error: Exception | None) -> None:
         """Tell when a disk fails, fails in another way, or comes back."""
+        trouble = getattr(error, "strerror", None) or (str(error) if error else None)
         before, worker.trouble = worker.trouble, trouble
         if trouble and trouble != before:
             self.tell(f"disk {worker.folder.path} does not answer: {trouble}")
