@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from .figures.theme import Figure
 
 # What draws is imported only by those who draw: the command starts in half the time.
-DRAWINGS = ("box", "phases", "steps", "log", "spacetime")
+VIEWS: dict[str, tuple[str, ...]] = {  # of each protocol, the first one unless asked for another
+    "static": ("spacetime", "box", "phases", "steps", "activity", "retry"),
+    "log": ("spacetime", "log"),
+    "disk": ("spacetime", "disks", "box"),
+    "disk-log": ("spacetime", "disks", "log"),
+    "passive": ("spacetime", "lists", "box"),
+    "passive-log": ("spacetime", "lists", "log"),
+}
 CURE = "Write a trace with `paxos run static --trace FILE`"
 GRAPHS: dict[str, Literal["main", "retry"]] = {"activity": "main", "retry": "retry"}
 
@@ -129,9 +136,9 @@ def add_draw(draw: argparse.ArgumentParser) -> None:
     flag("trace", metavar="TRACE", help="a file written by `paxos run --trace`, or `-`")
     flag(
         "--view",
-        choices=[*DRAWINGS, *GRAPHS],
+        choices=sorted({view for views in VIEWS.values() for view in views}),
         default="spacetime",
-        help="spacetime (the default), log for a run of log, others for static",
+        help="spacetime is the default; a run has those that its protocol has",
     )
     flag("-o", "--output", required=True, metavar="FILE", help="FILE.svg; FILE.dot for a graph")
     draw.set_defaults(act=do_draw)
@@ -260,18 +267,18 @@ def write(path: Path, text: str) -> None:
 
 def draw(trace: Trace, view: str) -> "Figure":
     """One view of a trace. Raises ValueError for a view that this trace does not have."""
-    if view != "spacetime" and (view == "log") != (trace.header.protocol == "log"):
-        raise ValueError(
-            f"a run of {trace.header.protocol} has no view {view}: draw spacetime"
-            + (" or log" if trace.header.protocol == "log" else ", box, phases, steps or activity")
-        )
-    from .figures import activity, spacetime, views
-
+    protocol = trace.header.protocol
+    if view not in VIEWS[protocol]:
+        has = ", ".join(VIEWS[protocol])
+        raise ValueError(f"a run of {protocol} has no view {view}: draw {has}")
     if view in GRAPHS:
+        from .figures import activity
+
         return activity.figure([trace], GRAPHS[view])
-    if view == "spacetime":
-        return spacetime.draw(trace)
-    figure: Figure = getattr(views, view)(trace)
+    from .figures import disks, lists, spacetime, views
+
+    drawn = {"spacetime": spacetime.draw, "disks": disks.grid, "lists": lists.of_trace}
+    figure: Figure = (drawn.get(view) or getattr(views, view))(trace)
     return figure
 
 

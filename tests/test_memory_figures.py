@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from paxos import trace
+from paxos.cli import VIEWS, main
 from paxos.drivers.simulator import PROTOCOLS, simulate
-from paxos.figures import spacetime
+from paxos.figures import spacetime, views
 from paxos.figures.parting import parting
 from paxos.figures.theme import KINDS, ROLES
 from paxos.figures.words import senses
@@ -147,3 +148,25 @@ def of_asking_for_votes(run):
             if means.of(its.id).kind == "accept":
                 return number
     raise AssertionError("nobody asks for votes")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_command_draws_every_view_that_a_run_of_its_protocol_has(protocol, tmp_path, capsys):
+    file = tmp_path / "run.ndjson"
+    file.write_text(trace.dumps(simulate(protocol=protocol)), encoding="utf-8")
+    for view in VIEWS[protocol]:
+        target = tmp_path / f"{view}.svg"
+        assert main(["draw", str(file), "--view", view, "-o", str(target)]) == 0
+        assert target.read_text(encoding="utf-8").startswith("<svg")
+    others = {view for views in VIEWS.values() for view in views} - set(VIEWS[protocol])
+    for view in others:
+        assert main(["draw", str(file), "--view", view, "-o", str(tmp_path / "x.svg")]) == 2
+        assert f"a run of {protocol} has no view {view}: draw spacetime" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("protocol", MEMORIES)
+def test_the_black_box_and_the_log_can_be_read(protocol):
+    for seed in range(4):
+        run = simulate(protocol=protocol, seed=seed)
+        figure = (views.log if PROTOCOLS[protocol].many else views.box)(run)
+        assert figure.faults == () and "two are chosen" not in figure.svg

@@ -74,7 +74,7 @@ def box(trace: Trace) -> Figure:
     """View 0. The black box: values go in, one comes out."""
     asks = [step for step in trace.steps() if isinstance(step.event, Propose)]
     wants = list(dict.fromkeys((step.node, str(step.event.value)) for step in asks))
-    wins = sorted({str(one.proposal.value) for one in chosen(trace)})
+    wins = sorted({text(one.proposal.value) for one in chosen(trace)})
     rows = max(len(wants), 1)
     height = 44 + 40 * rows
     said = ", ".join(f"{who} asks for {what}" for who, what in wants)
@@ -85,7 +85,7 @@ def box(trace: Trace) -> Figure:
     sheet.text(280, middle + 6, "Paxos", "ink", 19, "bold", "middle")
     for number, (who, what) in enumerate(wants):
         y = middle + 40 * (number - (rows - 1) / 2)
-        wide = sheet.node(44, y, who, "proposer")
+        wide = sheet.node(44, y, who, trace.role(who))
         line = sheet.flow(44 + wide / 2 + 4, y, 208)
         sheet.text(48 + wide / 2 + 10, y - 6, fit(what, 106, 13), "ink", 13, line=line)
     sheet.flow(352, middle, 432)
