@@ -14,7 +14,7 @@ from paxos.outcome import chosen, history
 from paxos.protocol import acceptor
 from paxos.protocol.acceptor import Acceptor
 from paxos.protocol.events import Answer, Decide, Propose, Save, Send
-from paxos.protocol.log import prefix
+from paxos.protocol.machine import commands
 from paxos.protocol.machine import run as board
 from paxos.protocol.messages import Accept, Accepted, Prepare, Promise, Refused
 
@@ -305,7 +305,59 @@ def test_three_machines_fed_by_the_log_end_alike():
     """3: the value chosen by the i-th instance is the i-th command, for every server."""
     trace = simulate(protocol="log", proposers=3, learners=3)
     last = {step.node: step.state for step in of(trace, "learner")}
-    boards = {board(command.text for command in prefix(state)) for state in last.values()}
+    boards = {board(command.text for command in commands(its.log)) for its in last.values()}
     assert len(last) == 3
     assert len(boards) == 1
     assert dict(boards.pop())["saturday"] in ("Ann", "Ben", "Cleo")
+
+
+def two_entries():
+    """A leader that has an entry in the log gets a second one into it, long after."""
+    wishes = [(0, "ann", "book saturday Ann"), (20, "ann", "book sunday Ann")]
+    return simulate(protocol="log", proposers=1, learners=0, jitter=0, wishes=wishes)
+
+
+def test_the_leader_executes_phase_1_for_all_instances_at_once():
+    """3: using the same proposal number for all of them; an acceptor answers with one message."""
+    trace = two_entries()
+    asked = [one.message.content for s in of(trace, "proposer") for one in happened(s, Send)]
+    assert [type(one).__name__ for one in asked] == ["Prepare", "Accept", "Accept"]
+
+
+def test_the_cost_of_an_entry_is_that_of_phase_2():
+    """3: phase 2 has the minimum possible cost of any algorithm for agreement."""
+    trace = two_entries()
+    first, second = chosen(trace)
+    assert (first.slot, second.slot, second.at) == (0, 1, 21_000), (
+        "one message delay after the wish"
+    )
+
+
+def test_a_new_leader_fills_the_gaps_with_commands_that_do_nothing():
+    """3: the instances it does not know, below those it does; else later commands wait for ever."""
+    deaf = [f"drop accept 2 to {name}" for name in ("n1", "n2", "n3")]
+    wishes = [(0, "ann", "a"), (10, "ann", "b"), (10.1, "ann", "c"), (20, "ben", "d")]
+    trace = simulate(
+        protocol="log",
+        proposers=2,
+        wishes=wishes,
+        jitter=0,
+        faults=["crash ann at 11.2", *deaf],
+    )
+    decided = {one.slot: one.proposal.value for one in chosen(trace)}
+    assert [tuple(c.text for c in decided[slot]) for slot in sorted(decided)] == [
+        ("a",),
+        (),
+        ("c",),
+        ("d",),
+    ]
+
+
+def test_no_value_is_put_over_one_that_may_be_chosen():
+    """3: in an instance where phase 1 finds a value, that value is proposed again."""
+    wishes = [(0, "ann", "a"), (10, "ann", "b"), (20, "ben", "d")]
+    trace = simulate(
+        protocol="log", proposers=2, wishes=wishes, jitter=0, faults=["crash ann at 11.2"]
+    )
+    values = {(one.slot, tuple(c.text for c in one.proposal.value)) for one in chosen(trace)}
+    assert values == {(0, ("a",)), (1, ("b",)), (2, ("d",))}
