@@ -75,8 +75,13 @@ def draw(trace: Trace, wrong: Parting | None = None) -> Figure:
     hold(sheet, held, holds, y, bottom, remembers)
     for name in nodes:
         sheet.node(x[name], TOP - 26, name, trace.role(name), 40)
-    below = sheet.legend(NOTE + 10, bottom + 20, kinds, width - NOTE - 20)
-    if rest := len(whole.records) - len(trace.records):
+    return foot(sheet, kinds, bottom, len(whole.records) - len(trace.records))
+
+
+def foot(sheet: Drawing, kinds: list[str], bottom: float, rest: int) -> Figure:
+    """The legend, and what is not drawn; then the sheet is done."""
+    below = sheet.legend(NOTE + 10, bottom + 20, kinds, sheet.width - NOTE - 20)
+    if rest:
         words = f"The run goes on: {rest} more records are not drawn."
         sheet.text(NOTE + 10, below + 12, words, "ink", 13, "bold")
         below += 22
