@@ -4,7 +4,6 @@ Nothing here knows the protocol. An action is a `case` that ran, a diamond is an
 several cases ran, an arrow is a message or a wait that one case asked for and another one answered.
 """
 
-import re
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import Literal
 
 from ..protocol.events import Decide, Propose
 from ..trace import Trace
-from . import lanes, render
+from . import clients, lanes, render
 from .cases import Case, all_cases, watch, watched
 from .lanes import Edge, Node, Sheet
 from .story import Story, Transition, read
@@ -22,7 +21,6 @@ from .theme import Figure
 Part = Literal["main", "retry"]
 ROLES = ("proposer", "acceptor", "learner")
 ROOM = {"proposer": 24, "acceptor": 20, "learner": 13}  # characters of a guard in one line
-GLUE, UNGLUE = {40: "\1", 32: "\2"}, {1: "(", 2: " "}  # a tuple stays in one piece
 CONNECTORS = "The circles P and R lead to the other figure."
 MOST = 16  # actions in one figure; more is a wall, not a picture
 
@@ -46,10 +44,16 @@ def untaken(traces: Iterable[Trace]) -> list[str]:
 
 def dot(traces: Iterable[Trace], part: Part = "main") -> str:
     """The diagram as DOT text. Every position is in it; any graphviz draws it."""
-    story = read(traces)
-    if not story.taken:
-        raise ValueError("no steps: the diagram needs at least one run in which something happened")
-    sheet = {"main": _main, "retry": _retry}[part](story)
+    runs = tuple(traces)
+    if of_lists(runs):
+        sheet = clients.main(clients.read(runs)) if part == "main" else Sheet(clients.LANES)
+    else:
+        story = read(runs)
+        if not story.taken:
+            raise ValueError(
+                "no steps: the diagram needs at least one run in which something happened"
+            )
+        sheet = {"main": _main, "retry": _retry}[part](story)
     actions = [node for node in sheet.nodes.values() if node.look.startswith("action")]
     if len(actions) > MOST:
         raise ValueError(f"{len(actions)} actions in one figure; more than {MOST} cannot be read")
@@ -61,6 +65,11 @@ def dot(traces: Iterable[Trace], part: Part = "main") -> str:
     return lanes.dot(sheet, f"activity_{part}")
 
 
+def of_lists(traces: Sequence[Trace]) -> bool:
+    """Are these runs of a client and its lists? Then it is another diagram."""
+    return bool(traces) and traces[0].header.protocol == "passive"
+
+
 TITLES: dict[Part, str] = {
     "main": "What each role of Static Paxos does, step by step",
     "retry": "What each role of Static Paxos does when it is refused, hears nothing or crashes",
@@ -70,12 +79,16 @@ TITLES: dict[Part, str] = {
 def figure(traces: Iterable[Trace], part: Part = "main") -> Figure:
     """The diagram, drawn. Needs the program `dot`."""
     runs = tuple(traces)
-    return render.figure(dot(runs, part), TITLES[part], description(runs, part))
+    title = clients.TITLE if of_lists(runs) else TITLES[part]
+    return render.figure(dot(runs, part), title, description(runs, part))
 
 
 def caption(traces: Iterable[Trace], part: Part = "main") -> str:
     """What the diagram was drawn from, in numbers, and what is not in it."""
-    story = read(traces)
+    runs = tuple(traces)
+    if of_lists(runs):
+        return clients.caption(clients.read(runs))
+    story = read(runs)
     drawn = f"Drawn from {story.steps:,} calls of `step` in {_plural(story.runs, 'run')}"
     if part == "main":
         idle = sorted(story.idle().items(), key=lambda pair: (-pair[1], pair[0]))
@@ -94,7 +107,10 @@ def caption(traces: Iterable[Trace], part: Part = "main") -> str:
 
 def description(traces: Iterable[Trace], part: Part = "main") -> str:
     """The diagram in words, for those who cannot see it: who does what, on which event, and when."""
-    story = read(traces)
+    runs = tuple(traces)
+    if of_lists(runs):
+        return clients.description(clients.read(runs))
+    story = read(runs)
     said = []
     for case in sorted(story.drawn(), key=lambda case: ROLES.index(case.role)):
         if story.retries(case) == (part == "retry"):
@@ -135,20 +151,7 @@ def _guard(case: Case, limit: int = 0, other: bool = True) -> tuple[str, ...]:
     """The guard in brackets, as UML wants it, in lines of about `limit` characters."""
     if not case.guard:
         return ("[else]",) if other else ()
-    limit = limit or ROOM[case.role]
-    lines = [""]
-    for clause in f"[{case.guard}]".replace(" and ", "\0and ").split("\0"):
-        if len(f"{lines[-1]} {clause}") <= limit:
-            lines[-1] = f"{lines[-1]} {clause}".strip()
-        else:
-            whole = re.sub(r"(?<= )\([^()]*\)", lambda its: its[0].translate(GLUE), clause)
-            pieces = whole.replace("(", "(\0").replace(" ", " \0").translate(UNGLUE).split("\0")
-            lines.append("")
-            for piece in pieces if len(clause) > limit else [clause]:
-                if len((lines[-1] + piece).strip()) > limit and lines[-1]:
-                    lines.append("")
-                lines[-1] += piece
-    return tuple(line.strip() for line in lines if line)
+    return lanes.wrapped(f"[{case.guard}]", limit or ROOM[case.role])
 
 
 def _main(story: Story) -> Sheet:

@@ -44,7 +44,12 @@ class Seen:
     event: str
     before: Any
     step: Step
-    inner: tuple[Case, ...] = ()  # what the proposer and the learner inside did, if it mattered
+    said: tuple[tuple[Case, tuple[Any, ...]], ...] = ()  # the parts inside: case, its effects
+
+    @property
+    def inner(self) -> tuple[Case, ...]:
+        """What the proposer and the learner inside did, if it mattered."""
+        return tuple(case for case, _ in self.said)
 
     @property
     def busy(self) -> bool:
@@ -121,7 +126,8 @@ class Rules(dict[str, Watched]):
 
     def __init__(self, protocol: str = "static") -> None:
         kind = PROTOCOLS[protocol]
-        self.protocol, self.ran, self.taken = protocol, list[Case](), set[Case]()
+        self.protocol, self.taken = protocol, set[Case]()
+        self.said: list[tuple[Case, tuple[Any, ...]]] = []
         self.inner: dict[str, Watched] = {}
         names: dict[str, Any] = {}
         if kind.asks == "client":
@@ -150,7 +156,7 @@ class Rules(dict[str, Watched]):
             case, result = self.inner[role].step(state, event)
             self.taken.add(case)
             if result != (state, ()):
-                self.ran.append(case)
+                self.said.append((case, result[1]))
             return result
 
         return step
@@ -214,7 +220,7 @@ def watch(trace: Trace, rules: Rules) -> Iterator[Seen | Back]:
             states[record.node] = record.state
         elif isinstance(record, Step):
             before, role = states[record.node], trace.role(record.node)
-            rules.ran.clear()
+            rules.said.clear()
             case, result = rules[role].step(before, record.event)
             rules.taken.add(case)
             if result != (record.state, record.effects):
@@ -223,7 +229,7 @@ def watch(trace: Trace, rules: Rules) -> Iterator[Seen | Back]:
                     f"the case '{case.label}' does now. Run it again."
                 )
             states[record.node] = record.state
-            yield Seen(case, event_name(record.event), before, record, tuple(rules.ran))
+            yield Seen(case, event_name(record.event), before, record, tuple(rules.said))
 
 
 def event_name(event: Any) -> str:

@@ -5,6 +5,7 @@ a row is a moment, an arrow is straight or has right angles. The DOT says `layou
 every position, so each program that reads DOT draws this picture. 1 px is 1 point.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ Point = tuple[float, float]
 CODE, SMALL = 11.6, 12.5  # a figure of 730 px shown at 700 keeps 11 px
 LINE, PAD, CLEAR = 15, 7, 7
 BEND, TITLE = 14, 36
+GLUE, UNGLUE = {40: "\1", 32: "\2"}, {1: "(", 2: " "}  # a tuple stays in one piece
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Edge:
     kind: str = ""  # of the message, if it is one
     many: int = 1
     drop: int = 1  # how many rows lower it ends, at least
+    over: bool = False  # from a bar: first to the side, then down
 
 
 @dataclass
@@ -78,6 +81,23 @@ def action(label: str, below: str = "") -> tuple[float, float]:
     badge, _, words = label.rpartition(": ")
     wide = text_width(words, 13, "bold") + (28 if badge else 0)
     return round(max(wide, text_width(below, CODE, "mono")) + 20), 44 if below else 28
+
+
+def wrapped(guard: str, limit: int) -> tuple[str, ...]:
+    """A guard in lines of about `limit` characters, broken where it reads well."""
+    lines = [""]
+    for clause in guard.replace(" and ", "\0and ").split("\0"):
+        if len(f"{lines[-1]} {clause}") <= limit:
+            lines[-1] = f"{lines[-1]} {clause}".strip()
+        else:
+            whole = re.sub(r"(?<= )\([^()]*\)", lambda its: its[0].translate(GLUE), clause)
+            pieces = whole.replace("(", "(\0").replace(" ", " \0").translate(UNGLUE).split("\0")
+            lines.append("")
+            for piece in pieces if len(clause) > limit else [clause]:
+                if len((lines[-1] + piece).strip()) > limit and lines[-1]:
+                    lines.append("")
+                lines[-1] += piece
+    return tuple(line.strip() for line in lines if line)
 
 
 def rows(sheet: Sheet) -> None:
@@ -149,6 +169,10 @@ def _extents(sheet: Sheet, lane: int) -> dict[tuple[int, float], list[float]]:
             need(node.column, node.row, *wide)
     for edge in sheet.edges:
         start, end = sheet.nodes[edge.start], sheet.nodes[edge.end]
+        if edge.over and start.beside and start.lane == lane:  # its name stands beside the bar
+            left = sheet.nodes[start.beside]
+            room = left.width / 2 + BEND + text_width(edge.kind, SMALL) + 10
+            need(left.column, start.row, 0, room)
         if edge.way == "side" and end.lane == lane:
             room = start.width / 2 + 4 + words_width(edge.guard)
             need(start.column, start.row, *((room, 0) if lane == 0 else (0, room)))
@@ -230,7 +254,7 @@ def _lines(sheet: Sheet, edge: Edge, start: Node, end: Node) -> list[list[Point]
         return [
             [(out, y1 + dy), (into + turn * back * scale, y1 + dy)] for dy, back in slant.items()
         ]
-    if start.look == "bar":
+    if start.look == "bar" and not edge.over:
         x = x1 + turn * start.width / 4
         return [[(x, under), (x, y2), (into, y2)]]
     return [[(out, y1), (x2, y1), (x2, over)]]
