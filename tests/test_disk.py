@@ -203,6 +203,11 @@ def test_whose_flag_says_chosen_is_believed():
     assert writes(effects) == [Write("ann", Block(Acceptor(A1), Chosen(B1, "Ben")))]
 
 
+def test_who_knows_needs_no_answer_to_what_it_tells_the_others():
+    me, _ = ann(*PROMISED, shows("d1", ann=VOTED), shows("d2", ann=VOTED))
+    assert step(me, Answer("d1", Written(me.block))) == (me, ())
+
+
 def test_who_knows_tells_a_user_who_asks():
     me, _ = ann(*PROMISED, shows("d1", ann=VOTED), shows("d2", ann=VOTED))
     assert step(me, Propose("again"))[1] == (Decide(A1, "Ann"),)

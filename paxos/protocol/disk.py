@@ -46,7 +46,7 @@ def step(me: Processor, event: Opened | Propose | Answer | Timeout) -> Result:
             mine = dict(blocks).get(me.name, Block(blank(me.member)))
             return recover(me, disk, mine)
 
-        case Answer(_, Written(block)) if block == me.block:
+        case Answer(_, Written(block)) if block == me.block and not me.member.settled:
             return me, (Send("sender", Read()),)
 
         # A write from before we crashed has come late, with a vote that we did not find.
