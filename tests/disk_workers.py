@@ -178,12 +178,20 @@ def mortal(name, wish, paths, diary, points, broken):
 def campaign(folder, chance, names=NAMES[:4], lives=4, broken=None):
     """One decision, with these processes killed again and again: the diary, and how many were killed.
 
-    Half of them die at a call of the system, half at a moment. The last life is spared.
+    Half of them die at a call of the system, half at a moment. The last life is spared. Meanwhile a
+    disk goes away, and comes back, and another one goes: lives meet other majorities.
     """
-    paths, diary = shelf(folder), Diary(Path(folder) / "diary")
+    paths, diary, away = shelf(folder), Diary(Path(folder) / "diary"), {}
     left, running, killed = dict.fromkeys(names, lives), {}, 0
     while True:
-        for name in set(left) - {name for name, _ in running.values()}:
+        for path, elsewhere in list(away.items()):
+            if chance.random() < 0.3:
+                elsewhere.rename(path)
+                del away[path]
+        if not away and chance.random() < 0.3:
+            path = chance.choice(paths)
+            away[path] = path.rename(path.with_name(f"away {path.name}"))
+        for name in sorted(set(left) - {name for name, _ in running.values()}):
             left[name] -= 1
             by_call = chance.random() < 0.5
             points = chance.randint(1, 120) if left[name] and by_call else None
@@ -204,6 +212,8 @@ def campaign(folder, chance, names=NAMES[:4], lives=4, broken=None):
                 if not left[name]:
                     del left[name]
         if not left:
+            for path, elsewhere in away.items():
+                elsewhere.rename(path)
             return diary, killed
 
 

@@ -170,6 +170,7 @@ def test_a_folder_answers_as_the_disk_of_the_protocol_does(tmp_path_factory, req
         folder.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc to name files by")
 def test_what_is_told_is_safe_from_a_power_cut(disk, monkeypatch):
     """First the bytes, then the name, then the folder. And a reader sees to what it builds on."""
     done = []
@@ -209,7 +210,7 @@ def test_a_write_that_fails_half_way_leaves_the_old_block(disk, monkeypatch):
 
 
 def test_a_listing_that_misses_a_file_hides_no_block(disk, monkeypatch):
-    """Some file systems do, when the file is replaced at that moment."""
+    """POSIX allows it, when the file is replaced at that moment."""
     real = os.scandir
 
     @contextlib.contextmanager
@@ -229,6 +230,13 @@ def test_whoever_comes_back_does_not_overwrite_what_it_had_written(disk):
     with holding(disk) as ann:
         assert ann.answer(Write("ann", block(3))) == Written(block(5, value="Ann"))
         assert ann.answer(Read()) == Blocks((("ann", block(5, value="Ann")),))
+
+
+def test_a_system_that_promises_less_is_told_so(disk, monkeypatch):
+    monkeypatch.setattr(blocks.os, "name", "nt")
+    for call in (lambda: Folder("x", "ann"), lambda: blocks.create(["x"])):
+        with pytest.raises(ValueError, match="need Linux, macOS or another POSIX system"):
+            call()
 
 
 # Names.

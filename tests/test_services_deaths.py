@@ -19,9 +19,6 @@ from disk_workers import (
 
 from paxos.services.disks import append, decide
 
-KILLS = 200
-
-
 # Races.
 
 
@@ -78,9 +75,10 @@ def told(diary):
     return {line[2] for line in diary.lines() if line[0] == "told"}
 
 
-def test_two_hundred_are_killed_and_nothing_is_lost(tmp_path):
+@pytest.mark.parametrize("kills", [200, pytest.param(5000, marks=pytest.mark.nightly)])
+def test_two_hundred_are_killed_and_nothing_is_lost(tmp_path, kills):
     killed, after, number, chance = 0, 0, 0, random.Random(4)
-    while killed < KILLS:
+    while killed < kills:
         number += 1
         diary, deaths = campaign(tmp_path / str(number), chance)
         killed += deaths

@@ -5,12 +5,12 @@ What is asked of the file system, and where it ends:
 * `os.replace` is atomic: a reader opens the old block or the new one, never half of each. POSIX asks
   it of local file systems; an NFS server does it too.
 * `fsync`, of the file before and of the folder after, makes a block outlast a power cut, as far as
-  the drive tells the truth about its cache.
+  the drive tells the truth about its cache (on macOS it is not even asked).
 * `flock` gives each name to one process. It works between processes of one machine. Linux passes it
   on to an NFS server, unless mounted with `nolock` or `local_lock`; but a server may give up the lock
   of a machine that sleeps. Where devices have no name in common, nothing depends on that.
-* An NFS client shows folders from a cache, some seconds old, unless mounted with `noac`. A read from
-  a cache may miss a rival's block: then agreement is lost.
+* An NFS client may show a folder as it was up to a minute ago (nfs(5), `acdirmax`), unless mounted
+  with `noac`. A read from a cache may miss a rival's block: then agreement is lost.
 * A folder that a sync client mirrors (Dropbox, OneDrive, Syncthing) is no disk: each device has a
   copy of its own, where writes succeed that nobody else can read. So is a copy of a disk, and a disk
   restored from a backup; what this process has seen on a disk before, it will not see undone.
@@ -112,6 +112,7 @@ def create(
     many: bool = False,
 ) -> str:
     """Make empty folders the disks of a new shelf, and return its id. All of them, or none."""
+    needs_posix()
     whole = majority(len(paths))
     quorums = Flexible(
         len(paths),
@@ -142,6 +143,12 @@ def create(
     return shelf
 
 
+def needs_posix() -> None:
+    """Raises ValueError elsewhere: no other system promises what is said at the top."""
+    if os.name != "posix":
+        raise ValueError("folders as disks need Linux, macOS or another POSIX system")
+
+
 def sync(folder: Path) -> None:
     """Make the names in a folder outlast a power cut."""
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -165,6 +172,7 @@ class Folder:
     """One disk, as one owner sees it."""
 
     def __init__(self, path: str | os.PathLike[str], owner: str) -> None:
+        needs_posix()
         if not NAME.fullmatch(owner):
             raise ValueError(
                 f"{owner!r} is no name: use up to 64 small letters, digits, hyphens, underscores"
@@ -226,9 +234,9 @@ class Folder:
 
     def take(self) -> None:
         """Two processes of one name would each overwrite the votes of the other."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        import fcntl  # a system that has none is told so, and can still do everything else
+        import fcntl  # here, so that a system without it can still do everything else
 
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self.lock = os.open(self.owner + LOCK, flags, 0o666, dir_fd=self.folder)
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -284,8 +292,8 @@ class Folder:
     def owners(self) -> list[str]:
         """Who has a block here, or soon will.
 
-        A listing may miss a file that is replaced meanwhile. A lock is never replaced, and is there
-        before the first block is.
+        POSIX does not say that a listing shows a file that is replaced meanwhile. A lock is never
+        replaced, and is there before the first block is.
         """
         # Opened anew: only then does a network file system look whether its cache is still right.
         listing = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.folder)
