@@ -3,7 +3,6 @@
 All of it is seen by the all-seeing eye. No participant knows as much.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,15 +22,18 @@ class Chosen:
     news: Literal["chosen", "chosen again", "CHOSEN TOO"] = "chosen"  # the last: disagreement
 
 
-def slots(trace: Trace) -> list[int | None]:
+Votes = list[tuple[int, int | None, str, messages.Accept]]  # see `votes`
+
+
+def slots(trace: Trace, known: Votes | None = None) -> list[int | None]:
     """The slots that were voted on; only None where there is no log."""
-    found = {slot for _, slot, _, _ in _votes(trace)}
+    found = {slot for _, slot, _, _ in known or votes(trace)}
     return sorted(found, key=lambda slot: -1 if slot is None else slot)
 
 
-def history(trace: Trace, slot: int | None = None) -> static.History:
-    """What the all-seeing eye has seen of one slot."""
-    votes = tuple((who, vote) for _, its, who, vote in _votes(trace) if its == slot)
+def history(trace: Trace, slot: int | None = None, known: Votes | None = None) -> static.History:
+    """What the all-seeing eye has seen of one slot. `known`: the votes, if counted before."""
+    mine = tuple((who, vote) for _, its, who, vote in known or votes(trace) if its == slot)
     decided = [
         messages.Accept(effect.ballot, bare(effect.value)[1])
         for step in trace.steps()
@@ -42,15 +44,15 @@ def history(trace: Trace, slot: int | None = None) -> static.History:
     if slot is not None:  # a batch of wishes is a wish, and so is the empty one
         states = (getattr(step.state, "member", step.state) for step in trace.steps())
         wished = {one for state in states for one in getattr(state, "pending", ())}
-        asked = [vote.value for _, vote in votes if wished.issuperset(vote.value)]
-    return static.History(trace.header.quorums, tuple(asked), votes, tuple(decided))
+        asked = [vote.value for _, vote in mine if wished.issuperset(vote.value)]
+    return static.History(trace.header.quorums, tuple(asked), mine, tuple(decided))
 
 
 def chosen(trace: Trace) -> list[Chosen]:
     """Every instant at which a proposal became chosen, in order of time."""
     found: list[Chosen] = []
     seen: dict[int | None, tuple[tuple[str, messages.Accept], ...]] = {}
-    for index, slot, who, vote in _votes(trace):
+    for index, slot, who, vote in votes(trace):
         seen[slot] = (*seen.get(slot, ()), (who, vote))
         known = [one.proposal for one in found if one.slot == slot]
         for one in static.chosen(static.History(trace.header.quorums, votes=seen[slot])):
@@ -60,14 +62,16 @@ def chosen(trace: Trace) -> list[Chosen]:
     return found
 
 
-def _votes(trace: Trace) -> Iterator[tuple[int, int | None, str, messages.Accept]]:
+def votes(trace: Trace) -> Votes:
     """Every vote: (record number, slot, acceptor, vote). It counts once it is saved, said or not."""
+    found: Votes = []
     remembers = PROTOCOLS[trace.header.protocol].remembers
     for index, record in enumerate(trace.records):
         if isinstance(record, Step) and trace.role(record.node) == remembers and kept(record):
             said = [one.message for one in record.effects if isinstance(one, events.Send)]
             for slot, vote in cast(record.state, record.event, said):
-                yield index, slot, record.node, vote
+                found.append((index, slot, record.node, vote))
+    return found
 
 
 def decision(trace: Trace) -> Chosen:
@@ -121,10 +125,11 @@ def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:
 
 def broken(trace: Trace) -> list[str]:
     """The invariants of Paxos that the run breaks; empty for every run of the rules as they are."""
+    known = votes(trace)  # counted once: to see what a list votes for is to read it
     return [
         name if slot is None else f"{name} (slot {slot})"
-        for slot in slots(trace)
-        for name in static.broken(history(trace, slot))
+        for slot in slots(trace, known)
+        for name in static.broken(history(trace, slot, known))
     ]
 
 
