@@ -13,6 +13,7 @@ from paxos.drivers.simulator import quorums, simulate
 from paxos.drivers.worlds import INVARIANTS, Life, Size, simulated, static_world
 from paxos.mutations import MUTATIONS, Mutation, load
 from paxos.proof import static
+from paxos.proof.checks import MODELS
 from paxos.proof.model import SORTS, Finite, choices
 from paxos.proof.seen import effect, nothing, recognise
 from paxos.protocol.acceptor import Acceptor
@@ -37,6 +38,89 @@ def test_every_step_of_every_run_is_an_action_and_every_action_is_taken():
                 adopted[record.state.value != record.state.wish] += 1
     assert set(taken) == ACTIONS | {"stutter"}, taken
     assert set(adopted) == {True, False}  # what was reported, and what the proposer wished
+
+
+@pytest.mark.parametrize("protocol", ["disk", "passive"])
+def test_every_step_over_disks_and_lists_is_an_action_and_every_action_is_taken(protocol):
+    taken = Counter()
+    for run in worlds.runs(protocol)[::9]:
+        for record, action in matched(run):
+            taken[action] += 1
+            assert action, (run.header.seed, record)
+    assert set(taken) == {action.name for action in MODELS[protocol].actions} | {"stutter"}, taken
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("protocol", ["disk", "passive"])
+def test_every_step_of_every_run_over_disks_and_lists_is_an_action(protocol):
+    for run in worlds.runs(protocol):
+        assert all(action for _, action in matched(run)), run.header.seed
+
+
+def wrong(name, module, old, new, **world):
+    return pytest.param(
+        Mutation(name, f"{module}:", module, ((old, new),), None, ""), world, id=name
+    )
+
+
+OF_MEMORIES = [
+    wrong(
+        "count every vote of a list",
+        "protocol.acceptor",
+        " if ballot >= acceptor.promised:  # 2b",
+        ":  # 2b",
+        protocol="passive",
+        jitter=0.9,
+    ),
+    wrong(
+        "own entry not required",
+        "protocol.passive",
+        "answers = (*replies,",
+        "from .messages import Promise\n"
+        "    answers = (*replies, Promise(me.member.ballot, view.memory.vote),",
+        protocol="passive",
+        lost_appends=0.3,
+    ),
+    wrong(
+        "a list adopts no vote",
+        "protocol.proposer",
+        "return max(cast, key=lambda vote: vote.ballot).value if cast else wish",
+        "return wish",
+        protocol="passive",
+    ),
+    wrong(
+        "read before write",
+        "protocol.disk",
+        "dict(blocks).get(me.name) == me.block",
+        "me.name in dict(blocks)",
+        protocol="disk",
+        jitter=0.9,
+        duplicate=0.3,
+    ),
+    wrong(
+        "a higher block is ignored",
+        "protocol.blocks",
+        "max(stands, default=NO_BALLOT)",
+        "NO_BALLOT",
+        protocol="disk",
+    ),
+    wrong(
+        "an old write overtakes",
+        "protocol.blocks",
+        " if join(blocks.get(owner) or block, block) == block:",
+        ":",
+        protocol="disk",
+        faults=("delay write 1 to d1 by 9",),
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "world"), OF_MEMORIES)
+def test_where_a_rule_of_disks_or_lists_is_broken_some_step_is_none(one, world):
+    module = load(one)
+    simulate, match = module("drivers.simulator").simulate, module("drivers.matching").matched
+    runs = (simulate(seed=seed, **world) for seed in range(40))
+    assert any(action is None for run in runs for _, action in match(run))
 
 
 # Every schedule of small worlds.
@@ -151,7 +235,7 @@ def test_a_small_world_that_begins_with_a_promise_is_none():
 
 # Steps by hand: each is an action; and with one thing changed it is none.
 
-NEW = nothing(("n1", "n2", "n3"))
+NEW = nothing(static.MODEL, ("n1", "n2", "n3"))
 
 
 def plus(before, held=(), **more):
@@ -232,25 +316,25 @@ STEPS = {  # name: before, what is added, what is held then, the action
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_by_hand(name):
     before, more, held, action = STEPS[name]
-    assert recognise(before, plus(before, held, **more), majority(3)) == action
+    assert recognise(static.MODEL, before, plus(before, held, **more), majority(3)) == action
 
 
 @pytest.mark.parametrize("lost", ["asked", "wished", "promised", "proposed", "voted"])
 def test_nothing_is_taken_back(lost):
-    assert recognise(VOTED, {**VOTED, lost: frozenset()}, majority(3)) is None
+    assert recognise(static.MODEL, VOTED, {**VOTED, lost: frozenset()}, majority(3)) is None
 
 
 def test_other_quorums_are_other_quorums():
-    assert recognise(PROMISED, PROPOSED, Flexible(3, 2, 2)) == "propose"
-    assert recognise(PROMISED, PROPOSED, Flexible(3, 3, 1)) is None
+    assert recognise(static.MODEL, PROMISED, PROPOSED, Flexible(3, 2, 2)) == "propose"
+    assert recognise(static.MODEL, PROMISED, PROPOSED, Flexible(3, 3, 1)) is None
     told = plus(ONE_VOTE, decided=[(A1, "Ann")])
-    assert recognise(ONE_VOTE, told, Flexible(3, 3, 1)) == "decide"
+    assert recognise(static.MODEL, ONE_VOTE, told, Flexible(3, 3, 1)) == "decide"
 
 
 def test_quorums_that_can_miss_each_other_are_refused():
     apart = Flexible(3, 2, 2)
     object.__setattr__(apart, "phase1", 1)
-    assert recognise(PROMISED, PROPOSED, apart) is None
+    assert recognise(static.MODEL, PROMISED, PROPOSED, apart) is None
 
 
 # The same text, read twice.
@@ -262,15 +346,22 @@ def test_the_order_that_the_proof_takes_for_granted_is_that_of_ballots():
     assert not static.order(Finite(lambda *_: False, A1, domain={"ballot": ballots}))
 
 
-@pytest.mark.parametrize("action", static.ACTIONS, ids=lambda action: action.name)
-def test_an_effect_is_the_same_for_the_solver_and_for_runs(action):
-    domain = {"acceptor": ("n1", "n2"), "ballot": range(4), "value": ("Ann", "Ben")}
-    domain |= dict.fromkeys(("promisers", "voters"), (frozenset({"n1", "n2"}),))
+@pytest.mark.parametrize(
+    ("model", "action"),
+    [
+        pytest.param(model, action, id=f"{name} {action.name}")
+        for name, model in MODELS.items()
+        for action in model.actions
+    ],
+)
+def test_an_effect_is_the_same_for_the_solver_and_for_runs(model, action):
+    domain = {"acceptor": ("n1", "n2"), "ballot": range(3), "value": ("Ann", "Ben"), "place": (1,)}
+    domain |= dict.fromkeys(("promisers", "voters", "returners"), (frozenset({"n1", "n2"}),))
     old = {"left": {("n1", 0)}, "voted": {("n1", 1, "Ann")}}
     w = Finite(lambda name, *fact: fact in old.get(name, ()), 0, domain=domain)
     assert set(action.letters) <= set(SORTS)
     for things in choices(domain, action.letters):
         then, adds = action.after(w, *things), effect(action, domain, things)
-        for name, (letters, _) in static.RELATIONS.items():
+        for name, (letters, _) in model.relations.items():
             held = {fact for fact in choices(domain, letters) if then.holds(name, *fact)}
             assert held == old.get(name, set()) | adds.get(name, frozenset())

@@ -76,28 +76,31 @@ def own(w: Reading, b: Thing, c: Thing) -> Truth:
     return w.same(b, c) | w.kin(b, c)
 
 
+def newest(w: Reading, a: Thing, b: Thing) -> Truth:
+    """The client of ballot b has written nothing of a higher one to a, be it before or after."""
+    return w.no(w.some(lambda c, d, v: w.wrote(a, c, d, v) & w.kin(b, c) & w.below(b, c)))
+
+
 def stands(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
-    """This block was written to a, and none of its owner that is newer, be it before or after."""
-    later = w.some(lambda d, e, u: w.wrote(a, d, e, u) & w.kin(b, d) & w.below(b, d))
+    """This block was written to a, and not overwritten: none is newer."""
     phase2 = w.no(w.same(b, c)) & w.some(lambda u: w.wrote(a, b, b, u))
-    newest = w.unless("an old write overtakes", w.no(later) & w.no(phase2))
-    return w.wrote(a, b, c, v) & newest
+    latest = w.unless("an old write overtakes", w.know(newest, a, b) & w.no(phase2))
+    return w.wrote(a, b, c, v) & latest
+
+
+def shows(w: Reading, a: Thing, b: Thing, c: Thing, d: Thing) -> Truth:
+    """On a, the block of d's client is not above b, and its vote not above c."""
+
+    def fits(e: Thing, f: Thing, u: Thing) -> Truth:
+        low = w.no(w.below(b, e)) & w.no(w.below(c, f))
+        return w.know(stands, a, e, f, u) & w.know(own, d, e) & low
+
+    return w.some(fits)
 
 
 def read(w: Reading, a: Thing, b: Thing, c: Thing) -> Truth:
-    """Of every client with a block on a: the one that stands is not above b, its vote not above c."""
-
-    def fits(d: Thing) -> Truth:
-        return w.some(
-            lambda e, f, u: (
-                w.know(stands, a, e, f, u)
-                & w.know(own, d, e)
-                & w.no(w.below(b, e))
-                & w.no(w.below(c, f))
-            )
-        )
-
-    return w.every(lambda d, e, u: w.implies(w.wrote(a, d, e, u), fits(d)))
+    """On a stands no block above b, and no vote above c."""
+    return w.every(lambda d, e, u: w.implies(w.wrote(a, d, e, u), w.know(shows, a, b, c, d)))
 
 
 def forgotten(w: Reading, b: Thing) -> Truth:

@@ -166,7 +166,7 @@ class Action:
         return replace(w, holds=holds)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """All that a protocol's module says of it."""
 

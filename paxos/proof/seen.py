@@ -11,34 +11,33 @@ from itertools import combinations, product
 
 from ..protocol.ballot import NO_BALLOT
 from ..protocol.quorum import Flexible
-from . import static
-from .model import SORTS, Action, Domain, Finite, Thing
+from .model import SORTS, Action, Domain, Finite, Model, Thing
 
 Things = tuple[Thing, ...]
 #: What an eye that sees everything has noted: of each relation, all that holds. Of `left` only each
 #: acceptor's highest promise: it has left every ballot below. And `told`, which no action adds to:
-#: votes that were told and not saved.
+#: votes that were told and not saved. Whose a ballot is (`kin`) stands in the ballot.
 Seen = Mapping[str, frozenset[Things]]
 
 
-def nothing(acceptors: Iterable[str]) -> Seen:
+def nothing(model: Model, acceptors: Iterable[str]) -> Seen:
     """Where induction starts: nothing was said, and nobody has left a ballot."""
     held = frozenset((name, NO_BALLOT) for name in acceptors)
-    return {**dict.fromkeys((*static.RELATIONS, "told"), frozenset()), "left": held}
+    return {**dict.fromkeys((*model.relations, "told"), frozenset()), "left": held}
 
 
-def recognise(before: Seen, after: Seen, quorums: Flexible) -> str | None:
+def recognise(model: Model, before: Seen, after: Seen, quorums: Flexible) -> str | None:
     """The name of the action that leads from before to after, or "stutter"; None if none does.
 
     None, too, where ballots or quorums are not what the model takes for granted.
     """
     if before == after:
         return "stutter"
-    found = there(before, after)
-    domain = {**found, **enough(quorums, frozenset(found["acceptor"]))}
+    found = there(model, before, after)
+    domain = {**found, **enough(model, quorums, frozenset(found["acceptor"]))}
     old, new = (spelt_out(facts, domain) for facts in (before, after))
     w = Finite(lambda name, *fact: fact in old[name], NO_BALLOT, domain=domain)
-    for action in static.ACTIONS if min(found["ballot"]) == NO_BALLOT else ():
+    for action in model.actions if min(found["ballot"]) == NO_BALLOT else ():
         for things in candidates(action, old, new, domain):
             adds = effect(action, domain, things)
             exact = all(old[name] | adds[name] == new[name] for name in adds)
@@ -47,10 +46,11 @@ def recognise(before: Seen, after: Seen, quorums: Flexible) -> str | None:
     return None
 
 
-def there(before: Seen, after: Seen) -> dict[str, set[Thing]]:
-    """All the acceptors, ballots and values that the facts are about."""
-    found: dict[str, set[Thing]] = {"acceptor": set(), "ballot": {NO_BALLOT}, "value": set()}
-    for name, (letters, _) in static.RELATIONS.items():
+def there(model: Model, before: Seen, after: Seen) -> dict[str, set[Thing]]:
+    """All the acceptors, ballots, values and places that the facts are about."""
+    found: dict[str, set[Thing]] = {sort: set() for sort in SORTS.values()}
+    found["ballot"].add(NO_BALLOT)
+    for name, (letters, _) in model.relations.items():
         for fact in before[name] | after[name]:
             for letter, thing in zip(letters, fact, strict=True):
                 found[SORTS[letter]].add(thing)
@@ -58,18 +58,24 @@ def there(before: Seen, after: Seen) -> dict[str, set[Thing]]:
 
 
 @lru_cache
-def enough(quorums: Flexible, acceptors: frozenset[Thing]) -> Domain:
-    """The smallest quorums of both phases; none at all where the axiom is not true of them."""
-    sizes = {"promisers": quorums.phase1, "voters": quorums.phase2}
+def enough(model: Model, quorums: Flexible, acceptors: frozenset[Thing]) -> Domain:
+    """The smallest quorums of every kind; none at all where an axiom is not true of them."""
+    one, two = quorums.phase1, quorums.phase2
+    sizes = {"promisers": one, "voters": two, "returners": quorums.of + 1 - min(one, two)}
     them = {sort: [*map(frozenset, combinations(acceptors, sizes[sort]))] for sort in sizes}
-    meet = static.quorums(Finite(lambda *_: False, NO_BALLOT, domain=them))
-    return them if meet else dict.fromkeys(sizes, ())
+    about = {"ballot": [NO_BALLOT], "place": [], **them}
+    w = Finite(lambda *_: False, NO_BALLOT, domain=about)
+    return them if all(axiom(w) for axiom in model.axioms) else dict.fromkeys(sizes, ())
 
 
 def spelt_out(facts: Seen, domain: Domain) -> Seen:
-    """The facts, with `left` told of each ballot there is."""
+    """The facts, with `left` told of each ballot there is, and whose each is."""
+    over = [b for (b,) in facts.get("over", ())]
     every = product(facts["left"], domain["ballot"])
-    return {**facts, "left": frozenset((who, b) for (who, top), b in every if b < top)}
+    left = frozenset((who, b) for (who, top), b in every if b < top or b in over)
+    pairs = product(domain["ballot"], repeat=2)
+    kin = frozenset((b, c) for b, c in pairs if b != c and b.proposer == c.proposer)
+    return {**facts, "left": left, "kin": kin}
 
 
 def candidates(action: Action, old: Seen, new: Seen, domain: Domain) -> Iterable[Things]:
@@ -85,9 +91,10 @@ def candidates(action: Action, old: Seen, new: Seen, domain: Domain) -> Iterable
 
 
 def effect(action: Action, domain: Domain, things: Things) -> Seen:
-    """What the action adds: one fact; for `<b` one for each ballot below b."""
+    """What the action adds: one fact; for `<b` and `*` one for each that is meant."""
     ways = {letter: [thing] for letter, thing in zip(action.letters, things, strict=True)}
     ways["<b"] = [c for c in domain["ballot"] if c < ways["b"][0]]
+    ways["*"] = list(domain["acceptor"])
     return {
         name: frozenset(product(*(ways[letter] for letter in it)))
         for name, it in action.adds.items()
