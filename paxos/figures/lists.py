@@ -180,13 +180,10 @@ def strip(sheet: Drawing, one: Column, x: float, space: Room, tall: float) -> No
 
 
 def head(sheet: Drawing, x: float, y: float, name: str, wide: float) -> None:
-    """The shape of a list: lines on a sheet, and its name."""
-    sheet.rect(x, y, wide, 26, "ink", "panel", 2)
-    words = fit(name, wide - 34, 13, "bold")
-    start = x + (wide - text_width(words, 13, "bold") - 19) / 2
-    for row in range(3):
-        sheet.line(start, y + 8.5 + 4.5 * row, start + 12, y + 8.5 + 4.5 * row, "ink", 1.6)
-    sheet.text(start + 19, y + 17.6, words, "ink", 13, "bold")
+    """The shape of a list, and its name."""
+    sheet.shape(x, y, wide, 26, "list")
+    words = fit(name, wide - 28, 13, "bold")
+    sheet.text(x + 5 + wide / 2, y + 17.6, words, "ink", 13, "bold", "middle")
 
 
 def entry(sheet: Drawing, mark: Mark, x: float, y: float, wide: float) -> None:
@@ -230,7 +227,7 @@ def reading(sheet: Drawing, lists: Sequence[Column], reader: str, top: float, sp
     """What a reader saw in each list. Returns the y below."""
     sheet.line(PAD, top, sheet.width - PAD, top, "line", 1)
     wide = text_width(reader, 13, "bold") + 22
-    sheet.node(PAD + wide / 2 + 1, top + 22, reader, "proposer")
+    sheet.node(PAD + wide / 2 + 1, top + 22, reader, "client")
     sheet.text(PAD + wide + 10, top + 26.4, "reads", "muted", 12)
     rows = 1
     for number, one in enumerate(lists):
