@@ -8,7 +8,7 @@ from typing import Any
 from ..drivers.simulator import simulate
 from ..protocol.kinds import PROTOCOLS
 from ..trace import Trace
-from . import activity, spacetime, views
+from . import activity, disks, spacetime, threefold, views
 from .theme import Figure
 
 TROUBLE: dict[str, Any] = {"loss": 0.1, "duplicate": 0.1, "crash": 0.02}
@@ -38,6 +38,12 @@ def many_runs(protocol: str = "static") -> list[Trace]:
     return quiet + [simulate(protocol=protocol, seed=seed, **TROUBLE) for seed in range(100)]
 
 
+def alone(protocol: str) -> Trace:
+    """Nobody in the way, nothing late: ann wishes once she can be served."""
+    wishes = [(4, "ann", "Ann")]
+    return simulate(protocol=protocol, proposers=1, learners=0, jitter=0, wishes=wishes)
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
     "two_at_one_car": views.two_at_one_car,
     "static_paxos_view_0": lambda: views.box(simulate()),
@@ -47,6 +53,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "static_paxos_spacetime": lambda: spacetime.draw(simulate()),
     "static_paxos_activity": lambda: activity.figure(many_runs()),
     "static_paxos_retry": lambda: activity.figure(many_runs(), "retry"),
+    "three_memories": lambda: threefold.draw(*map(alone, ("static", "disk", "passive"))),
+    "disk_paxos_spacetime": lambda: spacetime.draw(simulate(protocol="disk", proposers=2)),
+    "disk_paxos_blocks": lambda: disks.grid(simulate(protocol="disk", proposers=2)),
+    "passive_paxos_spacetime": lambda: spacetime.draw(simulate(protocol="passive", proposers=2)),
 }
 
 

@@ -156,7 +156,7 @@ def lanes(
     right: float,
 ) -> None:
     """When clients are up, and disks within reach; who reads, in the colour of what it meant."""
-    for name in {disk or owner for disk, owner in rows}:
+    for name in dict.fromkeys(disk or owner for disk, owner in rows):
         line = rows["", name] + DEED / 2 if ("", name) in rows else rows[name, ""] + 9
         since, up = LEFT + 6, True
         for record in trace.records:

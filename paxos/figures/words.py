@@ -183,22 +183,31 @@ def of_heard(trace: Trace, step: Step, was: Any) -> Sense | None:
             whole = Answer(name, Entries(place, (entry,)))
             return of_heard(trace, replace(step, event=whole), was)
         case Answer(name, Entries(after, things)):
-            view, replies = read(was.view(name), after, things)
-            mine = [one for one in replies or () if bare(one)[1].ballot == was.member.ballot]
-            if mine:
-                kind, words, said = sense(trace, mine)
-                return Sense(kind, f"reads {name}: {words}", said)
-            lead = step.state.member.proposer
-            if lead.waits and not was.member.proposer.waits:
-                return Sense("refused", f"reads {name}: {trace.short(lead.highest)} is ahead")
-            if replies is None and after + len(things) < view.end and not view.trouble:
-                return Sense("", f"reads {name}: behind what it has seen, so no answer")
+            return of_entries(trace, name, after, things, was, step.state)
         case Write(owner, block) if isinstance(was, Disk) and kept(step):
             new = carried(step.event, dict(was.blocks).get(owner))
             kind, words, _ = sense(trace, new)
             if dict(step.state.blocks).get(owner) != block:
                 return Sense("", f"keeps {owner}'s newer block, not {words}")
             return Sense(kind, f"{owner}'s block: {words}", tuple(new))
+    return None
+
+
+def of_entries(
+    trace: Trace, name: str, after: int, things: tuple[Any, ...], was: Any, now: Any
+) -> Sense | None:
+    """What news of a list mean to the one who reads them: replies to what it asks, or a rival."""
+    view, replies = read(was.view(name), after, things)
+    mine = [one for one in replies or () if bare(one)[1].ballot == was.member.ballot]
+    kind, words, _ = sense(trace, mine)
+    steps_back = now.member.proposer.waits and not was.member.proposer.waits
+    if steps_back and kind != "refused":
+        rival = f"{trace.short(now.member.proposer.highest)} is ahead"
+        kind, words = "refused", f"{words}; {rival}" if words else rival
+    if words:
+        return Sense(kind, f"reads {name}: {words}", tuple(mine))
+    if replies is None and after + len(things) < view.end and not view.trouble:
+        return Sense("", f"reads {name}: behind what it has seen, so no answer")
     return None
 
 
@@ -246,13 +255,12 @@ def landed(trace: Trace, step: Step, was: Any, view: View) -> tuple[View, Sense 
         case Append(entry, at) if len(things) == len(was.things):
             return view, Sense("", f"has something else at {at}, not {thing(trace, entry)}")
         case Append(entry) if kept(step):
-            place, trouble = len(things) - 1, view.trouble
-            new, replies = read(view, view.end, things[view.end :])
+            place, (new, replies) = len(things) - 1, read(view, view.end, things[view.end :])
             if replies:
                 kind, words, said = sense(trace, replies)
                 return new, Sense(kind, f"at {place}: {words}", said)
-            what = "readers stop here" if replies is None and not trouble else "skipped"
-            what = "nobody reads on" if trouble else what
+            what = "readers stop here" if new.trouble else "skipped"
+            what = "nobody reads on" if view.trouble else what
             again = " again" if isinstance(entry, Entry) and what == "skipped" else ""
             return new, Sense("", f"at {place}: {thing(trace, entry)}{again}, {what}")
     return view, None
