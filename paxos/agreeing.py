@@ -17,7 +17,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     make.description = "Make empty folders the disks of a new shelf: once, before anybody agrees."
     for phase in ("phase1", "phase2"):
         make.add_argument(
-            f"--{phase}", type=int, metavar="N", help="disks needed in it; default: a majority"
+            f"--{phase}",
+            type=int,
+            metavar="N",
+            help=f"disks needed in {phase}; default: a majority",
         )
     make.add_argument("--log", action="store_true", help="for many decisions, not one")
     make.set_defaults(act=do_create)
