@@ -170,3 +170,10 @@ def test_the_black_box_and_the_log_can_be_read(protocol):
         run = simulate(protocol=protocol, seed=seed)
         figure = (views.log if PROTOCOLS[protocol].many else views.box)(run)
         assert figure.faults == () and "two are chosen" not in figure.svg
+
+
+def test_a_request_that_is_asked_again_is_noted_once():
+    run = simulate(protocol="passive", proposers=2, learners=0, conditional=True)
+    notes = [one.words for one in spacetime.told(run) if one.badge]
+    appends = [step for step in run.steps() if any(type(s.message) is Append for s in step.sent)]
+    assert len(appends) > len(notes) == len(set(notes)) > 2

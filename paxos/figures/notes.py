@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ..outcome import broken, chosen
 from ..protocol.events import Decide, Distrust, Propose, Timeout
@@ -28,7 +29,7 @@ class Note:
 def told(trace: Trace, wrong: Parting | None = None) -> Iterator[Note]:
     """What happened, in words; who was told what only where not all of it is true."""
     lies, means, instants = bool(broken(trace)), senses(trace), chosen(trace)
-    online: dict[str, bool] = {}
+    online, known = dict[str, bool](), set[Any]()
     for index, record in enumerate(trace.records):
         match record:
             case Crash(at, node) if trace.role(node) in ("disk", "list"):
@@ -44,7 +45,7 @@ def told(trace: Trace, wrong: Parting | None = None) -> Iterator[Note]:
             case Step():
                 yield from wishes(record, means, online.get(record.node, False))
                 yield from amiss(record, means.heard.get(index))
-                yield from asked(trace, record, means)
+                yield from asked(trace, record, means, known)
                 yield from heard(record) if lies else ()
         if isinstance(record, Open | Step):
             online[record.node] = getattr(record.state, "online", False)
@@ -77,9 +78,11 @@ def amiss(step: Step, mean: Sense | None) -> Iterator[Note]:
             yield Note(step.at, f"{step.node} uses {effect.name} no more: {effect.why}")
 
 
-def asked(trace: Trace, step: Step, means: Senses) -> Iterator[Note]:
-    """The two questions that a proposer asks, of whoever remembers."""
-    for one in dict.fromkeys(one for its in step.sent for one in means.of(its.id).said):
+def asked(trace: Trace, step: Step, means: Senses, known: set[Any]) -> Iterator[Note]:
+    """The two questions that a proposer asks, of whoever remembers: once, if it asks again."""
+    said = dict.fromkeys(one for its in step.sent for one in means.of(its.id).said)
+    for one in [one for one in said if (step.node, one) not in known]:
+        known.add((step.node, one))
         slot, message = bare(one)
         where = "" if slot is None else f", slot {slot}"
         match message:
