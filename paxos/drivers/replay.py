@@ -61,10 +61,21 @@ class Replay(Simulation):
 
     def letter(self, to: str, sender: str, message: Any) -> Sent:
         """The message that arrives."""
-        for said_by, _, one in self.mail.values():
-            if (said_by, one.to, one.message) == (sender, to, message):
-                return one
-        raise ValueError(f"{to} cannot receive what {sender} never sent: {message}")
+        fits = [
+            one
+            for said_by, _, one in self.mail.values()
+            if (said_by, one.to, one.message) == (sender, to, message)
+        ]
+        if not fits:
+            raise ValueError(f"{to} cannot receive what {sender} never sent: {message}")
+        # Whoever comes back under its name asks again in the same words.
+        since = max(self.nodes[sender].since, self.nodes[to].since)
+        if not since:
+            return fits[0]
+        heard = {one.received for one in self.records if isinstance(one, Step)}
+        return max(
+            fits, key=lambda one: (self.origins[one.id] > since, one.id not in heard, one.id)
+        )
 
     def counts(self, one: Sent, sender: str) -> bool:
         """Would this message change anything for whoever it is for?"""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..trace import Trace
-from . import worlds
+from . import disks, worlds
 from .nodes import World
 
 
@@ -45,6 +45,18 @@ WORLDS: dict[str, Small] = {
             "proposers": "who ask, each for a value of its own",
             "acceptors": "who vote",
             "learners": "who listen to votes",
+            **COMMON,
+        },
+    ),
+    "disk": Small(
+        "Disk Paxos, write by write",
+        disks.Size,
+        disks.disk_world,
+        disks.bad_run,
+        (*worlds.INVARIANTS, *disks.KEPT["client"], *disks.KEPT["disk"]),
+        {
+            "clients": "who ask, each for a value of its own",
+            "disks": "that keep blocks",
             **COMMON,
         },
     ),

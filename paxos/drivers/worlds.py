@@ -83,7 +83,7 @@ def static_world(size: Size) -> World:
     return World(
         nodes,
         {name: partial(holds, name, quorums) for name in INVARIANTS},
-        {REACHABLE: lambda record: bool(static.chosen(history(record, quorums)))},
+        {REACHABLE: partial(chosen, quorums)},
         alike=tuple(roles["acceptor"]),
         crashes=size.crashes,
     )
@@ -105,14 +105,17 @@ def bad_run(size: Size, verdict: Verdict, news: bool = False) -> Trace:
 
 def check(size: Size) -> None:
     """Refuse a world that cannot be, in one sentence that says what to do."""
+    check_sizes(size, size.proposers, "proposer")
+
+
+def check_sizes(size: Any, people: int, who: str) -> None:
+    """The sizes that every protocol has."""
     if size.rounds < 1:
         raise ValueError(f"{size.rounds} rounds: nobody could ask for anything. Use at least 1.")
     if not 0 <= size.crashes <= 15:
         raise ValueError(f"{size.crashes} crashes: use 0 to 15.")
-    if size.values is not None and not 1 <= size.values <= size.proposers:
-        raise ValueError(
-            f"{size.values} values: use 1 to {size.proposers}, for each comes from a proposer."
-        )
+    if size.values is not None and not 1 <= size.values <= people:
+        raise ValueError(f"{size.values} values: use 1 to {people}, for each comes from a {who}.")
 
 
 def kept(role: str) -> dict[str, Callable[[Any, Any], bool]]:
@@ -220,3 +223,8 @@ def history(record: Record, quorums: Flexible) -> static.History:
 def holds(name: str, quorums: Flexible, record: Record) -> bool:
     """Does this invariant hold of what is on record?"""
     return name not in static.broken(history(record, quorums))
+
+
+def chosen(quorums: Flexible, record: Record) -> bool:
+    """Is any value chosen by what is on record?"""
+    return bool(static.chosen(history(record, quorums)))

@@ -56,9 +56,14 @@ def store(disk: Disk, request: Any) -> tuple[Disk, tuple[Effect, ...]]:
 def answers(requests: Iterable[Any], mine: str, blocks: Blocks) -> list[Any]:
     """What an acceptor would answer that remembers all that is on this disk.
 
-    It has not heard these requests yet: our own promise does not stand in our way.
+    It has not heard these requests yet: our own promise does not stand in our way. Unless
+    it is higher, and so of a life before this one, whose write came late.
     """
-    memories = [block.memory for _, block in blocks.blocks]
-    others = [block.memory.promised for who, block in blocks.blocks if who != mine]
-    memory = replace(union(memories), promised=max(others, default=NO_BALLOT))
-    return [reply for request in requests for reply in fold(memory, request)[1]]
+    memory, replies = union([block.memory for _, block in blocks.blocks]), list[Any]()
+    promised = [(who, block.memory.promised) for who, block in blocks.blocks]
+    for request in requests:
+        ballot = getattr(request, "content", request).ballot
+        stands = (b for who, b in promised if who != mine or b > ballot)
+        memory = replace(memory, promised=max(stands, default=NO_BALLOT))
+        replies += fold(memory, request)[1]
+    return replies
