@@ -59,6 +59,13 @@ class Senses:
 def message(trace: Trace, what: Any, before: Block | None = None) -> str:
     """A message in words. `before`: the block that a written one takes the place of."""
     match what:
+        case InSlot(slot, Promises(ballot, votes)) if votes:  # of this slot and of those after it
+            cast = (
+                f"{text(vote.value)} in {trace.short(vote.ballot)}"
+                + ("" if its == slot else f" (slot {its})")
+                for its, vote in votes
+            )
+            return f"slot {slot}: promise {trace.short(ballot)}, voted {', '.join(cast)}"
         case InSlot(slot, content):
             return f"slot {slot}: {message(trace, content)}"
         case Prepare(ballot):
@@ -67,9 +74,6 @@ def message(trace: Trace, what: Any, before: Block | None = None) -> str:
             return f"promise {trace.short(ballot)}, no vote yet"
         case Promise(ballot, Accept(last, value)):
             return f"promise {trace.short(ballot)}, voted {text(value)} in {trace.short(last)}"
-        case Promises(ballot, votes):
-            cast = (f"{text(v.value)} in {trace.short(v.ballot)} (slot {n})" for n, v in votes)
-            return f"promise {trace.short(ballot)}, voted {', '.join(cast)}"
         case Accept(ballot, value) | Accepted(ballot, value):
             return f"{type(what).__name__.lower()} {trace.short(ballot)}, {text(value)}"
         case Refused(ballot, promised):
