@@ -65,9 +65,9 @@ def chosen(trace: Trace) -> list[Chosen]:
 def votes(trace: Trace) -> Votes:
     """Every vote: (record number, slot, acceptor, vote). It counts once it is saved, said or not."""
     found: Votes = []
-    remembers = PROTOCOLS[trace.header.protocol].remembers
+    those = set(trace.of(PROTOCOLS[trace.header.protocol].remembers))
     for index, record in enumerate(trace.records):
-        if isinstance(record, Step) and trace.role(record.node) == remembers and kept(record):
+        if isinstance(record, Step) and record.node in those and kept(record):
             said = [one.message for one in record.effects if isinstance(one, events.Send)]
             for slot, vote in cast(record.state, record.event, said):
                 found.append((index, slot, record.node, vote))
