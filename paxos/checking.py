@@ -6,15 +6,16 @@ import json
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from . import mutations
 from .drivers.checker import LIMIT, Move, Verdict, check
 from .drivers.lamport import lamport_world
-from .drivers.worlds import INVARIANTS, KEPT, Size, bad_run, static_world
+from .drivers.small import WORLDS, Small
 from .figures import telling
+from .mistakes import Mutation
 from .trace import dumps, kind
 
 EXIT = {"safe": 0, "violated": 1, "bounded": 3}
@@ -27,46 +28,41 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The flags of `paxos check`."""
     parser.description = "Visit every state that a small world can reach, on any schedule."
     worlds = parser.add_subparsers(required=True, metavar="WORLD", parser_class=type(parser))
-    static = worlds.add_parser("static", help="Static Paxos, message by message")
+    for protocol, small in WORLDS.items():
+        one = worlds.add_parser(protocol, help=small.about)
+        add_small(one, small)
+        one.set_defaults(act=do_small, protocol=protocol)
+        add_common(one, [it.name for it in mutations.MUTATIONS if it.protocol == protocol])
     lamport = worlds.add_parser("lamport", help="Lamport's model, whose states TLC has counted")
-    add_static(static)
     add_lamport(lamport)
-    short = argparse.BooleanOptionalAction
-    for one in (static, lamport):
-        flag = one.add_argument
-        flag(
-            "--symmetry", action=short, default=True, help="visit one of those equal but for names"
-        )
-        flag("--without", metavar="RULE", help="break a rule; see below")
-        flag("--limit", type=int, default=LIMIT, metavar="N", help=f"stop there; default {LIMIT:,}")
-        flag("--json", action="store_true", help="write the verdict as JSON")
-        one.formatter_class = argparse.RawDescriptionHelpFormatter
-        one.epilog = "rules to break:\n" + "\n".join(f"  {name}" for name in mutations.BY_NAME)
-        one.epilog += """
+    add_common(lamport, [it.name for it in mutations.MUTATIONS if of_lamport(it)])
+
+
+def add_common(one: argparse.ArgumentParser, rules: list[str]) -> None:
+    """The flags that every world has."""
+    short, flag = argparse.BooleanOptionalAction, one.add_argument
+    flag("--symmetry", action=short, default=True, help="visit one of those equal but for names")
+    flag("--without", metavar="RULE", help="break a rule; see below")
+    flag("--limit", type=int, default=LIMIT, metavar="N", help=f"stop there; default {LIMIT:,}")
+    flag("--json", action="store_true", help="write the verdict as JSON")
+    one.formatter_class = argparse.RawDescriptionHelpFormatter
+    one.epilog = "rules to break:\n" + "\n".join(f"  {name}" for name in rules)
+    one.epilog += """
 
 exit code: 0 safe, 1 violated, 2 a mistake of the caller, 3 the limit was reached"""
 
 
-def add_static(static: argparse.ArgumentParser) -> None:
-    """The flags of `paxos check static`. Sizes have no default: a broken rule brings its own."""
-    static.description = "Check Static Paxos on every schedule, with delay, loss and repetition."
-    usual, flag = Size(), static.add_argument
-    for what, meaning in (
-        ("proposers", "who ask, each for a value of its own"),
-        ("acceptors", "who vote"),
-        ("learners", "who listen to votes"),
-        ("rounds", "the highest round that a ballot may have"),
-        ("crashes", "at most so many in one run"),
-    ):
-        default = f"{meaning}; default {getattr(usual, what)}"
-        flag(f"--{what}", type=int, metavar="N", help=default)
-    flag("--values", type=int, metavar="N", help="fewer values than proposers")
-    for phase, what in (("phase1", "promises"), ("phase2", "votes")):
-        flag(f"--{phase}", type=int, metavar="N", help=f"{what} needed; default: a majority")
+def add_small(one: argparse.ArgumentParser, small: Small) -> None:
+    """The flags of a protocol. Sizes have no default: a broken rule brings its own."""
+    one.description = f"Check {small.about}: every schedule, with delay, loss and repetition."
+    usual, flag = small.size(), one.add_argument
+    for what, meaning in small.sizes.items():
+        number = getattr(usual, what)
+        default = "" if number is None else f"; default {number}"
+        flag(f"--{what.replace('_', '-')}", type=int, metavar="N", help=meaning + default)
     short = argparse.BooleanOptionalAction
     flag("--shortcuts", action=short, default=True, help="leave out what no node can notice")
     flag("--counterexample", metavar="FILE", help="write the bad run there, as a trace")
-    static.set_defaults(act=do_static)
 
 
 def add_lamport(lamport: argparse.ArgumentParser) -> None:
@@ -83,22 +79,21 @@ def add_lamport(lamport: argparse.ArgumentParser) -> None:
     lamport.set_defaults(act=do_lamport)
 
 
-def do_static(options: argparse.Namespace) -> int:
-    """Check Static Paxos, perhaps with a broken rule: then in a package that has it broken."""
+def do_small(options: argparse.Namespace) -> int:
+    """Check a protocol, perhaps with a broken rule: then in a package that has it broken."""
     if options.without is not None:
-        return broken("do_static", options)
+        return broken("do_small", options)
     writable(options.counterexample)
-    sizes = {f.name: getattr(options, f.name, None) for f in fields(Size)}
-    size = Size(**{name: number for name, number in sizes.items() if number is not None})
-    verdict = search(options, static_world(size), shortcuts=options.shortcuts)
-    trace = bad_run(size, verdict) if verdict.run else None
+    small = WORLDS[options.protocol]
+    size = small.sized(**vars(options))
+    verdict = search(options, small.world(size), shortcuts=options.shortcuts)
+    trace = small.bad_run(size, verdict) if verdict.run else None
     if trace is not None and options.counterexample:
         Path(options.counterexample).write_text(dumps(trace), encoding="utf-8")
     elif options.counterexample:
         print(f"paxos: note: no bad run, so nothing in {options.counterexample}", file=sys.stderr)
-    every = [*INVARIANTS, *KEPT["acceptor"], *KEPT["learner"]]
-    world = counted(**{f.name: getattr(size, f.name) for f in fields(Size) if f.name in options})
-    looked_at = getattr(options, "only", None) or every
+    world = counted(**{what: getattr(size, what) for what in small.sizes})
+    looked_at = getattr(options, "only", None) or small.invariants
     show(options, verdict, world, looked_at, "" if trace is None else telling.tell(trace))
     return EXIT[verdict.verdict]
 
@@ -137,7 +132,7 @@ def do_lamport(options: argparse.Namespace) -> int:
         rule = mutations.named(options.without)
         if options.level == "voting":
             raise ValueError("the level voting has no rule to break: leave out --without")
-        if rule.rule not in PARTS or "crashes" in rule.world:
+        if not of_lamport(rule):
             raise ValueError(f"{rule.name!r} is no rule of Lamport's model: check static instead")
         if options.ballots is None:
             options.ballots = 1 + rule.world["rounds"]
@@ -152,6 +147,11 @@ def do_lamport(options: argparse.Namespace) -> int:
     story = "".join(f"  {line}\n" for line in map(told, verdict.run))
     show(options, verdict, said, ["agreement"], story)
     return EXIT[verdict.verdict]
+
+
+def of_lamport(rule: Mutation) -> bool:
+    """Is this a rule that the model has?"""
+    return rule.rule in PARTS and rule.protocol == "static" and "crashes" not in rule.world
 
 
 def told(move: Move) -> str:
@@ -173,10 +173,13 @@ def broken(act: str, options: argparse.Namespace) -> int:
     """Call a function of this module in the package in which a rule is broken."""
     rule = mutations.named(options.without)
     options.without = None
-    for what, number in rule.world.items():
-        if getattr(options, what, None) is None:
-            setattr(options, what, number)
-    options.only = [rule.dies] if rule.dies else None
+    if rule.protocol == getattr(
+        options, "protocol", "static"
+    ):  # else it is a guess that it matters
+        for what, number in rule.world.items():
+            if getattr(options, what, None) is None:
+                setattr(options, what, number)
+        options.only = [rule.dies] if rule.dies else None
     code: int = getattr(mutations.load(rule)("checking"), act)(options)
     return code
 

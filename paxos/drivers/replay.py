@@ -77,6 +77,15 @@ class Replay(Simulation):
             fits, key=lambda one: (self.origins[one.id] > since, one.id not in heard, one.id)
         )
 
+    def ballot(self, move: Move, steps: Sequence[Step]) -> Any:
+        """The ballot that a move belongs to. What a memory does, it does for a client."""
+        if self.rules.remembers != "acceptor":
+            mine = self.nodes[move.node].role == self.rules.asks
+            who = move.node if mine or not move.event else move.event[0]
+            return self.knows(self.nodes[who]).ballot
+        about = [one.sent[0].message for one in steps if one.sent] + [one.event for one in steps]
+        return next((getattr(one, "ballot", None) for one in about), None)
+
     def counts(self, one: Sent, sender: str) -> bool:
         """Would this message change anything for whoever it is for?"""
         node = self.nodes[one.to]
@@ -120,12 +129,11 @@ def in_order(world: World, moves: Sequence[Move]) -> list[Move]:
         first = len(stage.records)
         stage.take(move)
         steps = [one for one in stage.records[first:] if isinstance(one, Step)]
-        heard = {said[one.received] for one in steps if one.received is not None}
+        heard = {said[one.received] for one in steps if one.received in said}
         after.append(heard | ({last[move.node]} if move.node in last else set()))
         said |= {one.id: number for step in steps for one in step.sent}
         last[move.node] = number
-        about = [one.sent[0].message for one in steps if one.sent] + [one.event for one in steps]
-        ballots.append(next((getattr(one, "ballot", None) for one in about), None))
+        ballots.append(stage.ballot(move, steps))
     done, order = set[int](), list[int]()
     while len(order) < len(moves):
         ready = [n for n in range(len(moves)) if n not in done and after[n] <= done]
