@@ -96,6 +96,16 @@ def add_run(run: argparse.ArgumentParser) -> None:
         flag(*flags, dest=names[0], type=int, default=default, metavar="N", help=about)
     for phase, what in (("phase1", "promises"), ("phase2", "votes")):
         flag(f"--{phase}", type=int, metavar="N", help=f"{what} needed; default: a majority")
+    add_chances(run)
+    flag("--fault", dest="faults", action="append", default=[], metavar="LINE", help="see below")
+    flag("--trace", metavar="FILE", help="write the trace there; `-`: to the output, and no story")
+    flag("--replay", metavar="FILE", help="follow the schedule of this trace, and nothing else")
+    run.set_defaults(act=do_run)
+
+
+def add_chances(run: argparse.ArgumentParser) -> None:
+    """What may go wrong in a run, how fast messages are, and when it ends."""
+    flag = run.add_argument
     for what, meaning in (
         ("loss", "chance that a message is lost"),
         ("duplicate", "chance that a message arrives twice"),
@@ -107,26 +117,12 @@ def add_run(run: argparse.ArgumentParser) -> None:
     ):
         about = meaning + ", 0 to 1; default 0"
         flag(f"--{what}", type=float, default=0.0, metavar="P", help=about)
-    only = "append only where the end of the list is known: saves a fetch, if the service can"
-    flag("--conditional", action="store_true", help=only)
-    flag(
-        "--jitter",
-        type=float,
-        default=0.5,
-        metavar="J",
-        help="a message takes 1-J to 1+J; default 0.5",
-    )
-    flag(
-        "--until",
-        type=float,
-        default=200.0,
-        metavar="T",
-        help="stop then, in message delays; default 200",
-    )
-    flag("--fault", dest="faults", action="append", default=[], metavar="LINE", help="see below")
-    flag("--trace", metavar="FILE", help="write the trace there; `-`: to the output, and no story")
-    flag("--replay", metavar="FILE", help="follow the schedule of this trace, and nothing else")
-    run.set_defaults(act=do_run)
+    about = "append only where the end of the list is known: saves a fetch, if the service can"
+    flag("--conditional", action="store_true", help=about)
+    about = "a message takes 1-J to 1+J; default 0.5"
+    flag("--jitter", type=float, default=0.5, metavar="J", help=about)
+    about = "stop then, in message delays; default 200"
+    flag("--until", type=float, default=200.0, metavar="T", help=about)
 
 
 def add_draw(draw: argparse.ArgumentParser) -> None:
