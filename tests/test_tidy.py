@@ -205,7 +205,7 @@ def cells(page):
     for cell in re.findall(
         r"^```+\{code-cell\}[^\n]*\n(.*?)^```+$", text, re.DOTALL | re.MULTILINE
     ):
-        yield re.sub(r"\A(---\n.*?\n---\n|(:.*\n)+)", "", cell, flags=re.DOTALL)
+        yield re.sub(r"\A(---\n.*?\n---\n|(:[^\n]*\n)+)", "", cell, flags=re.DOTALL)
 
 
 @each(PAGES)
