@@ -140,7 +140,7 @@ BROKEN = {
             ("vote", "kept"),
         },
         "a new ballot drops the vote": {("write", "kept")},
-        "come back too early": {("propose", "choosable")},
+        "come back too early": {("write", "kept")},
         **NO_VALUE,
     },
     "passive": {

@@ -251,8 +251,8 @@ class DiskEye(Eye):
                 yield ("wrote", name, b, c, value), ("left", name, b)
             case Read(), _:
                 who = self.senders[step.received or 0]
-                asks = self.asks(who, blocks.get(who))
-                yield from heard(name, answers(asks, who, Blocks(step.state.blocks)))
+                if asks := self.asks(who, blocks.get(who)):
+                    yield from heard(name, answers(asks, who, Blocks(step.state.blocks)))
                 if who in self.states and self.states[who].block is None:  # it comes back
                     lost = [b for (b,) in seen["over"] if b.proposer == who]
                     yield from ((("missed", name, b),) for b in lost if (b, b) not in wrote)

@@ -103,10 +103,14 @@ def read(w: Reading, a: Thing, b: Thing, c: Thing) -> Truth:
     return w.every(lambda d, e, u: w.implies(w.wrote(a, d, e, u), w.know(shows, a, b, c, d)))
 
 
+def unread(w: Reading, b: Thing) -> Truth:
+    """On none of a quorum's disks did its client, back from a crash, read the vote of b."""
+    return w.some(lambda r: w.all_of(r, lambda a: w.missed(a, b)))
+
+
 def forgotten(w: Reading, b: Thing) -> Truth:
-    """A crash cost the vote of b: of a quorum's disks, none had it when its client came back."""
-    missed = w.some(lambda r: w.all_of(r, lambda a: w.missed(a, b)))
-    return w.over(b) & w.unless("come back too early", missed)
+    """A crash cost the vote of b."""
+    return w.over(b) & w.know(unread, b)
 
 
 # What may happen: moves of `static`, and these.
@@ -119,16 +123,13 @@ def write(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
     """
     phase1 = w.below(c, b) & (w.same(c, w.none) | w.proposed(c, v))
     phase2 = w.same(c, b) & w.proposed(b, v)
-    lost = w.some(
-        lambda d, u: (
-            w.wrote(a, d, d, u)
-            & w.kin(b, d)
-            & w.below(c, d)
-            & w.below(d, b)
-            & w.no(w.know(forgotten, d))
-        )
-    )
-    keeps = w.unless("a new ballot drops the vote", w.no(lost))
+
+    def lost(d: Thing, u: Thing) -> Truth:
+        between = w.kin(b, d) & w.below(c, d) & w.below(d, b)
+        excused = w.over(d) & w.unless("come back too early", w.know(unread, d))
+        return w.wrote(a, d, d, u) & between & w.no(excused)
+
+    keeps = w.unless("a new ballot drops the vote", w.no(w.some(lost)))
     return w.asked(b) & (phase1 | phase2) & keeps
 
 
@@ -256,14 +257,31 @@ SAFETY = (*static.SAFETY, remembered)
 
 REPORTS = (wanted, one_value, asked_first, closed, honest, complete, ended)
 LEANS = {  # what the proof of each sentence leans on, besides itself; after a move, or after any
+    "wanted": (order, quorums, honest),
+    "one_value": (),
+    "asked_first": (truthful,),
+    "closed": (closing,),
     "told_truth": (),
     "choosable": (),
     "choosable vote": (order, clients, closed_by),
     "choosable propose": (order, quorums, returns, *REPORTS),
+    "honest": (truthful,),
+    "complete": (),
     "complete promise": (order, clients, written, kept),
+    "complete vote": (order, clients, closed, closed_by),
+    "truthful": (order, wanted),
+    "written": (),
+    "kept": (),
+    "kept write": (written,),
+    "kept vote": (order, clients),
+    "closing": (),
+    "closed_by": (),
+    "ended": (written,),
+    "stored": (),
     "prepared": (),
     "prepared propose": (stored,),
     "agreement": (order, quorums, told_truth, choosable, asked_first, one_value),
+    "remembered": (returns, prepared),
 }
 
 MODEL = Model(
