@@ -62,9 +62,7 @@ def enough(model: Model, quorums: Flexible, acceptors: frozenset[Thing]) -> Doma
     """The smallest quorums of every kind; none at all where an axiom is not true of them."""
     one, two = quorums.phase1, quorums.phase2
     sizes = {"promisers": one, "voters": two, "returners": quorums.of + 1 - min(one, two)}
-    them: Domain = {
-        sort: [*map(frozenset, combinations(acceptors, sizes[sort]))] for sort in sizes
-    }
+    them: Domain = {sort: [*map(frozenset, combinations(acceptors, sizes[sort]))] for sort in sizes}
     about: Domain = {"ballot": [NO_BALLOT], "place": [], **them}
     w = Finite(lambda *_: False, NO_BALLOT, domain=about)
     return them if all(axiom(w) for axiom in model.axioms) else dict.fromkeys(sizes, ())
