@@ -26,8 +26,14 @@ Votes = list[tuple[int, int | None, str, messages.Accept]]  # see `votes`
 
 
 def slots(trace: Trace, known: Votes | None = None) -> list[int | None]:
-    """The slots that were voted on; only None where there is no log."""
+    """The slots that were voted on, or of which somebody was told; only None where there is no log."""
     found = {slot for _, slot, _, _ in known or votes(trace)}
+    found |= {
+        bare(effect.value)[0]
+        for step in trace.steps()
+        for effect in step.effects[: step.done]
+        if isinstance(effect, events.Decide)
+    }
     return sorted(found, key=lambda slot: -1 if slot is None else slot)
 
 
