@@ -5,6 +5,7 @@ world in which it dies. `mutations` carries them out.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ def wrong(
     """A mutation of the module that the rule is in."""
     sizes = {"rounds": 1} | world
     return Mutation(name, rule, rule.split(":")[0], changes, dies, why, sizes, protocol)
+
+
+def on_disks(name: str, rule: str, *changes: tuple[str, str], **more: Any) -> Mutation:
+    """The same for Disk Paxos."""
+    return wrong(name, rule, *changes, protocol="disk", **more)
 
 
 ACCEPTOR, PROPOSER = "protocol.acceptor:step", "protocol.proposer:step"
@@ -180,4 +186,118 @@ STATIC = (
     ),
 )
 
-DISK: tuple[Mutation, ...] = ()
+DISKS, BLOCKS = "protocol.disk:step", "protocol.blocks:answers"
+READ = "union([block.memory for _, block in blocks.blocks])"
+LOOKED = "if who != mine or b > ballot"
+WROTE = 'return me, (Send("sender", Read()),)'
+OPENED = "Processor(opened(name, quorums, many), name)"
+
+DISK = (
+    on_disks(
+        "read before the write",
+        DISKS,
+        ("dict(blocks).get(me.name) == me.block", "blocks"),
+        why="Each reads before the other has written, and both miss each other.",
+    ),
+    on_disks(
+        "a larger ballot ignored",
+        BLOCKS,
+        (LOOKED, "if who == mine and b > ballot"),
+        why="A vote is counted below a ballot that has read the disk already.",
+    ),
+    on_disks(
+        "phase 2 without looking",
+        DISKS,
+        (
+            "case Answer(_, Written(block)) if block == me.block and not",
+            "case Answer(disk, Written(block)) if block == me.block and not",
+        ),
+        (
+            WROTE,
+            'return hear(me, disk, Blocks(((me.name, block),))) if me.member.proposer.phase == "decide" else (me, (Send("sender", Read()),))',
+        ),
+        why="It is written, so it counts, whoever has read the disk before.",
+        acks=True,
+    ),
+    on_disks(
+        "the votes of others ignored",
+        BLOCKS,
+        (READ, "union([its.memory for who, its in blocks.blocks if who == mine])"),
+        why="A client asks for its own wish although another may be chosen.",
+    ),
+    on_disks(
+        "my own vote ignored",
+        BLOCKS,
+        (
+            READ,
+            "union([replace(its.memory, vote=its.memory.vote if who != mine else None) for who, its in blocks.blocks])",
+        ),
+        why="What I voted for may be chosen, even if I had it from another.",
+        rounds=2,
+    ),
+    on_disks(
+        "adopt the oldest block",
+        "protocol.proposer:binding_value",
+        ("max(cast", "min(cast"),
+        why="The oldest vote is the one that was overruled, on disks too.",
+        rounds=2,
+    ),
+    on_disks(
+        "an old write overtakes",
+        "protocol.blocks:store",
+        (
+            "case Write(owner, block) if join(blocks.get(owner) or block, block) == block:",
+            "case Write(owner, block):",
+        ),
+        why="A late write puts an older block in the place of a newer one, and a vote is gone.",
+    ),
+    on_disks(
+        "the flag set too early",
+        "protocol.disk:carry_out",
+        (
+            "memory, _ = fold(memory, request)",
+            'memory, chosen = fold(memory, request)[0], Chosen(request.ballot, request.value) if hasattr(request, "value") else chosen',
+        ),
+        why="What is only asked for is told as if it were chosen.",
+    ),
+    on_disks(
+        "back from one disk",
+        "protocol.disk:recover",
+        ("if len(found) + min(quorums.phase1, quorums.phase2) <= quorums.of:", "if False:"),
+        dies="one value per ballot",
+        why="The disk that was read is not one on which the former life had begun its ballot.",
+        disks=2,
+        phase1=1,
+        crashes=1,
+    ),
+    on_disks(
+        "back without reading",
+        "protocol.disk:start",
+        (
+            OPENED,
+            "Processor(opened(name, quorums, many), name, Block(blank(opened(name, quorums, many))))",
+        ),
+        dies="one value per ballot",
+        why="A client begins again with a ballot that it has used.",
+        disks=2,
+        phase1=1,
+        crashes=1,
+    ),
+    on_disks(
+        "a former life ignored",
+        BLOCKS,
+        (LOOKED, "if who != mine"),
+        dies="decided is chosen",
+        why="A late write shows a higher promise of my own, and I go on below it.",
+        clients=1,
+        rounds=2,
+        crashes=1,
+    ),
+    on_disks(
+        "quorums of disks that miss each other",
+        "protocol.quorum:Flexible",
+        ("if self.phase1 + self.phase2 <= self.of:", "if False:"),
+        why="Phase 1 reads only a disk on which nobody has voted.",
+        phase1=1,
+    ),
+)

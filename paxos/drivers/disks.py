@@ -51,6 +51,7 @@ class Size:
     crashes: int = 0  # at most so many in one run
     phase1: int | None = None  # quorum sizes; a majority unless given
     phase2: int | None = None
+    acks: bool = False  # clients are told that a write was done, not only shown it
     forgetful: bool = True  # leave out what no client can notice
 
 
@@ -155,7 +156,10 @@ def step(size: Size, life: Life, event: Event) -> tuple[Life, list[Any]] | Beyon
         if number != life.number:
             return life, []
         what = Answer(sender, message)
-    now, effects = disk.step(life.state, what)
+    before = life.state
+    if size.forgetful and sender and (late := overtaken(before, message)):
+        before, _ = disk.step(before, Answer(sender, late))
+    now, effects = disk.step(before, what)
     if now.member.proposer.ballot.round > size.rounds:
         return BEYOND
     if now.member.proposer.waits and size.forgetful:
@@ -170,6 +174,16 @@ def step(size: Size, life: Life, event: Event) -> tuple[Life, list[Any]] | Beyon
             case Decide():
                 told.append(effect)
     return Life(tidied(now) if size.forgetful else now, life.number), told
+
+
+def overtaken(me: disk.Processor, message: Any) -> Written | None:
+    """What a disk says to our write where a later one of a former life is, if this shows it so.
+
+    We would not heed what we are shown before we hear that, and what we do not heed is dropped.
+    """
+    own = dict(message.blocks).get(me.name) if isinstance(message, Blocks) else None
+    newer = own and me.block and me.member.busy and join(me.block, own) != me.block
+    return Written(own) if newer else None
 
 
 def tidied(me: disk.Processor) -> disk.Processor:
@@ -207,14 +221,17 @@ def serve(size: Size, mine: Service, event: Event) -> tuple[Service, list[Any]]:
     if not size.forgetful:
         return replace(mine, disk=now), [*((client, (number, one)) for one in said), *votes]
     shown = mine.shown
-    if isinstance(request, Read) and number >= dict(shown).get(client, 0):
+    if number >= dict(shown).get(client, 0):  # whoever writes is answered, and reads
         shown = frozenset({**dict(shown), client: number}.items())
     told = list[Any](votes)
     if (now, shown) != (mine.disk, mine.shown):
         who = shown if now != mine.disk else shown - mine.shown
         told += [(name, (life, it)) for name, life in sorted(who) for it in seen_by(name, now)]
-    elif size.crashes and isinstance(request, Write):
-        told += [(client, (number, one)) for one in said if one != Written(request.block)]
+    if isinstance(request, Write):
+        late = [one for one in said if one != Written(request.block)]
+        told += [
+            (client, (number, one)) for one in (said if size.acks else late if size.crashes else ())
+        ]
     return Service(now, shown), told
 
 
@@ -295,7 +312,14 @@ def spelled(size: Size, run: Sequence[Move]) -> list[Move]:
                 one for one in shown[sender][::-1] if what in seen_by(move.node, one[1])
             )
             told[-1] = [Move(move.node, (sender, Blocks(all.blocks)))]
-            told[max(when, back[move.node])] += asking(nodes[move.node].state, sender, all)
+            me = nodes[move.node].state
+            if late := overtaken(me, what):
+                told[-1] = [
+                    Move(sender, (me.name, Write(me.name, me.block))),
+                    Move(me.name, (sender, late)),
+                    *told[-1],
+                ]
+            told[max(when, back[move.node])] += asking(me, sender, all)
         elif isinstance(what, Opened) or (size.forgetful and isinstance(what, Read)):
             told.pop()  # the driver sees to it, and `asking`
             told.append([])
@@ -317,14 +341,16 @@ def asking(me: disk.Processor, name: str, its: Disk) -> Iterator[Move]:
 
 def ready(world: World, people: Iterable[str]) -> Iterator[Move]:
     """Everybody who does something has read the empty disks before."""
+    answers = list[Move]()
     for name, node in world.nodes.items():
         if name in people and isinstance(node.state, Life) and node.state.state.block:
             mine = fresh(name, node.state.state.member.proposer.quorums)
             for it in world.alike:
                 if mine.block is None:
                     yield Move(it, (name, Read()))
-                    yield Move(name, (it, Blocks(())))
+                    answers.append(Move(name, (it, Blocks(()))))
                     mine, _ = disk.step(mine, Answer(it, Blocks(())))
+    yield from answers
 
 
 def heard(trace: Trace) -> Iterator[Move]:
