@@ -213,16 +213,25 @@ def crowd_table(clients: Iterable[int] = (1, 2, 4, 8), seeds: int = 10) -> str:
 
 
 def _bills(bills: Iterable[Bill]) -> str:
-    """Rows that say the same of several numbers of clients are one row."""
-    rows = dict[tuple[str, ...], list[int]]()
+    """Rows that differ only in how many clients there are, and so in what is read, are one row."""
+    rows = dict[tuple[str, ...], list[Bill]]()
     for one in bills:
-        stored = (one.changes, one.looks, one.foreign) if one.changes else ("–",) * 3
-        cells = (one.requests, *stored, one.messages, f"{one.round_trips:g}", one.later)
-        rows.setdefault((one.name, *map(str, cells)), []).append(one.clients)
-    heads = "protocol | clients | requests | writes or appends | reads or fetches"
-    heads += " | others' blocks or entries read | messages | round trips | requests after that"
-    lines = [f"| {heads} |", "|---|" + 8 * "---:|"]
-    for cells, many in rows.items():
-        span = str(many[0]) if len(many) == 1 else f"{many[0]} to {many[-1]}"
-        lines.append(f"| {' | '.join([cells[0], span, *cells[1:]])} |")
+        stored = (one.changes, one.looks) if one.changes else ("–",) * 2
+        cells = (one.requests, *stored, f"{one.round_trips:g}", one.later)
+        rows.setdefault((one.name, *map(str, cells)), []).append(one)
+    heads = "protocol | clients | requests | writes, appends | reads, fetches | of others, read"
+    lines = [f"| {heads} | round trips | more, later |", "|---|" + 7 * "---:|"]
+    for key, same in rows.items():
+        name, *cells = key
+        clients = _span([one.clients for one in same], " to ")
+        foreign = _span([one.foreign for one in same], ", ") if same[0].changes else "–"
+        lines.append(f"| {name} | {clients} | {' | '.join([*cells[:3], foreign, *cells[3:]])} |")
     return "\n".join(lines)
+
+
+def _span(numbers: list[int], between: str) -> str:
+    """One number, or the first and the last; with commas, the first three of many."""
+    some = sorted(set(numbers))
+    if between == ", " and len(some) > 3:
+        return f"{', '.join(map(str, some[:3]))}, …, {some[-1]}"
+    return between.join(map(str, some if len(some) < 3 else (some[0], some[-1])))
