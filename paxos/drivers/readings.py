@@ -26,6 +26,12 @@ class Reading(Replay):
         self.online = set[str]()
         for node in self.nodes.values():
             self.open(node)
+        quorum = self.roles["list"][: self.quorums.phase1]
+        asked = {one.node for one in moves if one.event and not one.event[0]}
+        self.first = {  # the lists were empty, and never again
+            client: [self.served_to(client, name) for name in quorum if client in asked]
+            for client in self.roles["client"]
+        }
 
     def run(self) -> Trace:
         for number, move in enumerate(self.moves):
@@ -53,8 +59,8 @@ class Reading(Replay):
             return
         if not sender and node.name not in self.online:
             self.online.add(node.name)
-            for name in self.roles["list"][: self.quorums.phase1]:
-                self.answered(self.served_to(node.name, name))
+            for letter in self.first[node.name]:
+                self.answered(letter)
         if not sender:
             self.heed(node)
         self.take(move)
