@@ -222,10 +222,10 @@ def _bills(bills: Iterable[Bill]) -> str:
     heads = "protocol | clients | requests | writes, appends | reads, fetches | of others, read"
     lines = [f"| {heads} | round trips | more, later |", "|---|" + 7 * "---:|"]
     for key, same in rows.items():
-        name, *cells = key
+        name, *said = key
         clients = _span([one.clients for one in same], " to ")
         foreign = _span([one.foreign for one in same], ", ") if same[0].changes else "–"
-        lines.append(f"| {name} | {clients} | {' | '.join([*cells[:3], foreign, *cells[3:]])} |")
+        lines.append(f"| {name} | {clients} | {" | ".join([*said[:3], foreign, *said[3:]])} |")
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import disk, log, passive, static
 from .acceptor import Acceptor
-from .blocks import Block, Disk, answers
+from .blocks import Disk, answers
 from .learner import Learner
 from .lists import Entry, List, View, read
 from .log import Writer
@@ -95,23 +95,20 @@ def cast(
     written unless a higher ballot was there; a list, for what its fold accepts.
     """
     match state, event:
-        case Disk(blocks), Write(owner, Block(memory) as block) if (
-            owner,
-            block,
-        ) in blocks:
+        case Disk(blocks), Write(who, block) if (who, block) in blocks:
+            memory = block.memory
             one = () if isinstance(memory, Votes) else (memory.vote,)
             votes = memory.votes if isinstance(memory, Votes) else ()
             for request in [*one, *(InSlot(slot, vote) for slot, vote in votes)]:
                 vote = getattr(request, "content", request)
                 if vote and vote.ballot == memory.promised:
-                    yield from voted(request, answers([request], owner, Blocks(blocks)))
-        case List((*before, entry)), Append(
-            Entry(_, _, Accept() | InSlot() as request)
-        ) if said and said[0].done:
-            blank = Votes() if isinstance(request, InSlot) else Acceptor()
+                    yield from voted(request, answers([request], who, Blocks(blocks)))
+        case List(), Append(Entry(_, _, Accept() | InSlot() as it)) if said[0].done:
+            *before, entry = state.things
+            blank = Votes() if isinstance(it, InSlot) else Acceptor()
             view, _ = read(View(before[0], blank), 0, tuple(before))
             _, replies = read(view, len(before), (entry,))
-            yield from voted(request, replies or [])
+            yield from voted(it, replies or [])
         case _:
             yield from voted(event, said)
 
