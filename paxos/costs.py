@@ -225,7 +225,8 @@ def _bills(bills: Iterable[Bill]) -> str:
         name, *said = key
         clients = _span([one.clients for one in same], " to ")
         foreign = _span([one.foreign for one in same], ", ") if same[0].changes else "–"
-        lines.append(f"| {name} | {clients} | {" | ".join([*said[:3], foreign, *said[3:]])} |")
+        numbers = " | ".join([*said[:3], foreign, *said[3:]])
+        lines.append(f"| {name} | {clients} | {numbers} |")
     return "\n".join(lines)
 
 
