@@ -5,12 +5,13 @@ import importlib.util
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from . import mutations
+from .drivers import synod
 from .drivers.checker import LIMIT, Move, Verdict, check
 from .drivers.lamport import lamport_world
 from .drivers.small import WORLDS, Small
@@ -21,6 +22,7 @@ from .trace import dumps, kind
 EXIT = {"safe": 0, "violated": 1, "bounded": 3}
 VOTING = Path(__file__).parent.parent / "tests" / "oracles" / "voting.py"
 PARTS = ("protocol.acceptor:step", "protocol.proposer:binding_value")  # of Lamport's model
+SYNOD = ("protocol.blocks:answers", "protocol.proposer:binding_value")  # of the model of disks
 EVERY = 10.0  # seconds between two lines of progress where there is no terminal
 
 
@@ -36,6 +38,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     lamport = worlds.add_parser("lamport", help="Lamport's model, whose states TLC has counted")
     add_lamport(lamport)
     add_common(lamport, [it.name for it in mutations.MUTATIONS if of_lamport(it)])
+    model = worlds.add_parser("synod", help="the model of Disk Paxos, whose states TLC has counted")
+    add_synod(model)
+    add_common(model, [it.name for it in mutations.MUTATIONS if of_synod(it)])
 
 
 def add_common(one: argparse.ArgumentParser, rules: list[str]) -> None:
@@ -77,6 +82,20 @@ def add_lamport(lamport: argparse.ArgumentParser) -> None:
     )
     flag("--level", choices=["paxos", "voting"], default="paxos", help=about)
     lamport.set_defaults(act=do_lamport)
+
+
+def add_synod(model: argparse.ArgumentParser) -> None:
+    """The flags of `paxos check synod`."""
+    model.description = "Check the model of Disk Paxos, and count its states as TLC does."
+    usual, flag = synod.Synod(), model.add_argument
+    for what, meaning in (
+        ("processors", "each with a block on every disk"),
+        ("disks", "that nobody but a processor changes"),
+        ("inputs", "what a processor may want"),
+        ("ballots", "of each processor"),
+    ):
+        flag(f"--{what}", type=int, metavar="N", help=f"{meaning}; default {getattr(usual, what)}")
+    model.set_defaults(act=do_synod)
 
 
 def do_small(options: argparse.Namespace) -> int:
@@ -149,6 +168,28 @@ def do_lamport(options: argparse.Namespace) -> int:
     return EXIT[verdict.verdict]
 
 
+def do_synod(options: argparse.Namespace) -> int:
+    """Check the model of Disk Paxos."""
+    if options.without is not None:
+        rule = mutations.named(options.without)
+        if not of_synod(rule):
+            raise ValueError(f"{rule.name!r} is no rule of this model: check disk instead")
+        if options.ballots is None:
+            options.ballots = rule.world["rounds"]
+        return broken("do_synod", options)
+    sizes = {name: getattr(options, name) for name in vars(synod.Synod())}
+    size = synod.Synod(**{name: number for name, number in sizes.items() if number is not None})
+    verdict = search(options, size, by=synod.explore)
+    story = "".join(f"  {move.node:<4} {move.event[1]}\n" for move in verdict.run if move.event)
+    show(options, verdict, counted(**vars(size)), synod.INVARIANTS, story)
+    return EXIT[verdict.verdict]
+
+
+def of_synod(rule: Mutation) -> bool:
+    """Is this a rule that the model has? Nobody fails in it."""
+    return rule.rule in SYNOD and rule.protocol == "disk" and "crashes" not in rule.world
+
+
 def of_lamport(rule: Mutation) -> bool:
     """Is this a rule that the model has?"""
     return rule.rule in PARTS and rule.protocol == "static" and "crashes" not in rule.world
@@ -184,7 +225,9 @@ def broken(act: str, options: argparse.Namespace) -> int:
     return code
 
 
-def search(options: argparse.Namespace, world: Any, **how: Any) -> Verdict:
+def search(
+    options: argparse.Namespace, world: Any, by: Callable[..., Verdict] = check, **how: Any
+) -> Verdict:
     """Search, and report progress where it takes long."""
     if options.limit < 1:
         raise ValueError(f"--limit {options.limit}: there is always a first state. Use at least 1")
@@ -201,11 +244,11 @@ def search(options: argparse.Namespace, world: Any, **how: Any) -> Verdict:
             print(f"\r{line}\x1b[K" if live else line, end="" if live else "\n", file=sys.stderr)
             sys.stderr.flush()
 
-    only = getattr(options, "only", None)
+    if by is check:
+        how["only"] = getattr(options, "only", None)
     try:
-        return check(
+        return by(
             world,
-            only=only,
             symmetry=options.symmetry,
             limit=options.limit,
             progress=progress,
