@@ -1,0 +1,194 @@
+"""Small worlds of the log: writers that lead many slots with one ballot, on every schedule.
+
+Message by message, as in `worlds`; acceptors remember one promise, and a vote for each slot. A writer
+forgets the votes and promises that have not led to anything yet: it can hear them again at any later
+time, so what it could have done with them it still can.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from ..protocol import log, static
+from ..protocol.events import Answer, Decide, Propose, Send, Timeout
+from ..protocol.kinds import cast
+from ..protocol.log import NOOP, Writer
+from ..protocol.machine import commands
+from ..protocol.messages import Accept, Command, InSlot
+from ..protocol.quorum import Flexible
+from ..protocol.votes import Votes
+from ..trace import Trace
+from . import simulator
+from .checker import Event, Node, Record, Verdict, World
+from .nodes import BEYOND, Beyond
+from .replay import staged
+
+INVARIANTS = ("agreement", "validity", "one value per ballot", "decided is chosen")
+TWICE, GAP = "no command is chosen twice", "the log can grow past a gap"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a world of the log is."""
+
+    proposers: int = 2
+    acceptors: int = 3
+    commands: int = 2  # of the first writer; the others have one
+    rounds: int = 1  # the highest that a ballot may have
+    crashes: int = 0  # at most so many in one run
+    phase1: int | None = None  # quorum sizes; a majority unless given
+    phase2: int | None = None
+    forgetful: int = 1
+
+
+def log_world(size: Size) -> World:
+    """The world of this size. Raises ValueError for one that cannot be."""
+    plain = simulated(size)
+    simulator.check(plain)
+    quorums, roles = simulator.quorums(plain), simulator.names(plain)
+    nodes = dict[str, Node]()
+    for number, name in enumerate(roles["proposer"]):
+        fresh = partial(log.start, "proposer", quorums=quorums)
+        nodes[name] = Node(
+            fresh(identity=name),
+            partial(take, size),
+            partial(alone, name, 1 if number else size.commands),
+            partial(crashes, fresh),
+            hears=tuple(roles["acceptor"]),
+            forgets=bool(size.forgetful and not size.crashes),
+            kept={"a log only grows": grows},
+        )
+    acceptor = Node(Votes(), answer, address="acceptors", hears=tuple(roles["proposer"]))
+    always = {name: partial(holds, name, quorums) for name in INVARIANTS}
+    if size.rounds == 1:  # in the end it is `machine.commands` that counts a command once
+        always[TWICE] = partial(once, quorums)
+    return World(
+        {**nodes, **dict.fromkeys(roles["acceptor"], acceptor)},
+        always,
+        {GAP: past_a_gap} if size.proposers > 1 < size.commands else {},
+        alike=tuple(roles["acceptor"]),
+        crashes=size.crashes,
+    )
+
+
+def simulated(size: Size) -> simulator.World:
+    """The same world for the simulator."""
+    return simulator.World(
+        "log",
+        proposers=size.proposers,
+        acceptors=size.acceptors,
+        learners=0,
+        phase1=size.phase1,
+        phase2=size.phase2,
+    )
+
+
+def bad_run(size: Size, verdict: Verdict, news: bool = False) -> Trace:
+    """The run that a search in this world found, as the simulator would have recorded it."""
+    return staged(simulated(size), verdict.run, news)
+
+
+# What a node does.
+
+
+def alone(name: str, most: int, me: Writer) -> Iterator[Propose | Timeout]:
+    """The user asks for one thing more; or patience is lost."""
+    if me.count < most:
+        yield Propose(f"{name.capitalize()} {me.count + 1}")
+    if me.pending or me.asked:
+        yield Timeout(me.ballot)
+
+
+def take(size: Size, me: Writer, event: Event) -> tuple[Writer, list[Any]] | Beyond:
+    """One step of a writer; BEYOND for one that needs a round too many."""
+    sender, message = event
+    now, effects = log.step(me, Answer(sender, message) if sender else message)
+    if now.ballot.round > size.rounds:
+        return BEYOND
+    out: list[Any] = [*now.pending[len(me.pending) :]] if isinstance(message, Propose) else []
+    for effect in effects:
+        match effect:
+            case Send(to, content):
+                out.append((to, content))
+            case Decide():
+                out.append(effect)
+    return forgotten(now, bool(out)) if size.forgetful else now, out
+
+
+def forgotten(me: Writer, anew: bool) -> Writer:
+    """Without what makes no difference. `anew`: and without what it can hear again."""
+    votes = me.votes if me.proposer.phase == "prepare" else ()
+    learners = tuple((n, one) for n, one in me.learners if one.chosen or (one.votes and not anew))
+    me = replace(me, votes=() if anew else votes, learners=learners)
+    return replace(me, proposer=replace(me.proposer, promises=())) if anew else me
+
+
+def answer(mine: Votes, event: Event) -> tuple[Votes, list[Any]]:
+    """One step of an acceptor. A vote goes on record, with its slot."""
+    sender, request = event
+    now, effects = log.STEPS["acceptor"](mine, request)  # type: ignore[operator]
+    said = [one.message for one in effects if isinstance(one, Send) and one.to == "sender"]
+    cast_now = [InSlot(slot, vote) for slot, vote in cast(now, request, said) if slot is not None]
+    return now, [*((sender, one) for one in said), *cast_now]
+
+
+def crashes(
+    fresh: Callable[..., Any], me: Writer, event: Event | None
+) -> Iterator[tuple[int, Writer, list[Any]]]:
+    """A writer comes back as another. Of acceptors, see the world of Static Paxos."""
+    if event is None:
+        yield 0, fresh(identity=me.proposer.identity + "'"), []
+
+
+# What must hold.
+
+
+def history(record: Record, quorums: Flexible, slot: int) -> static.History:
+    """What the all-seeing eye has seen of one slot. A batch of wishes is a wish, as is none."""
+    said = [(name, one) for name, its in record.items() for one in its]
+    wished = {one for _, one in said if isinstance(one, Command)}
+    votes = tuple(
+        (name, one.content) for name, one in said if isinstance(one, InSlot) and one.slot == slot
+    )
+    told = [one for _, one in said if isinstance(one, Decide) and one.value.slot == slot]
+    return static.History(
+        quorums,
+        tuple(vote.value for _, vote in votes if wished.issuperset(vote.value)),
+        votes,
+        tuple(Accept(one.ballot, one.value.content) for one in told),
+    )
+
+
+def slots(record: Record) -> set[int]:
+    """Those that somebody has voted in, or was told of."""
+    said = [one for its in record.values() for one in its]
+    told = {one.value.slot for one in said if isinstance(one, Decide)}
+    return told | {one.slot for one in said if isinstance(one, InSlot)}
+
+
+def holds(name: str, quorums: Flexible, record: Record) -> bool:
+    """Does this invariant hold in every slot?"""
+    each = (history(record, quorums, slot) for slot in slots(record))
+    return all(name not in static.broken(one) for one in each)
+
+
+def once(quorums: Flexible, record: Record) -> bool:
+    """Is no command chosen in two slots?"""
+    chosen = (static.chosen(history(record, quorums, slot)) for slot in sorted(slots(record)))
+    batches = [won[0].value for won in chosen if won]
+    return len(commands(batches)) == sum(map(len, batches))
+
+
+def past_a_gap(record: Record) -> bool:
+    """Does somebody know of a no-op, and of what is decided after it?"""
+    for its in record.values():
+        known = {one.value.slot: one.value.content for one in its if isinstance(one, Decide)}
+        if any(known[slot] == NOOP and slot + 1 in known for slot in known):
+            return True
+    return False
+
+
+def grows(before: Writer, after: Writer) -> bool:
+    """A log that was known stays so."""
+    return after.log[: len(before.log)] == before.log
