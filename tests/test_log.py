@@ -334,6 +334,17 @@ def test_who_waits_for_a_gap_to_close_tries_again_until_it_does():
     }
 
 
+def test_what_is_asked_in_a_slot_is_asked_for_until_the_ballot_is_left():
+    """All of our own is in the log; what we took over from others is not, yet."""
+    me, _ = writer(
+        Propose("x"),
+        promised((0, Accept(B1, (X,))), (1, Accept(B1, OTHERS))),
+        heard(0, Accepted(A1, (X,))),
+    )
+    assert (me.pending, me.asked) == ((), ((1, Accept(A1, OTHERS)),))
+    assert asked(step(me, Timeout(A1))[1]) == {1: Prepare(A2)}
+
+
 def test_what_belongs_to_no_slot_is_not_heard():
     for stray in (Promise(A1, None), Accepted(A1, (X,))):
         me, _ = writer(Propose("x"))

@@ -133,3 +133,5 @@ def test_what_a_writer_asks_now_is_one_prepare_or_a_vote_for_each_slot():
     assert requests(writer(*leading)) == [InSlot(0, Accept(A1, x)), InSlot(1, Accept(A1, y))]
     decided = [Answer(name, InSlot(0, Accepted(A1, x))) for name in ("s1", "s2")]
     assert requests(writer(*leading, *decided)) == [InSlot(1, Accept(A1, y))]
+    again = (Timeout(A1),)
+    assert requests(writer(*leading, *decided, *again)) == [InSlot(1, Prepare(A2))]

@@ -167,6 +167,13 @@ def test_who_knows_tells_a_user_who_asks():
     assert step(me, Propose("again")) == (me, (Decide(A1, "Ann"),))
 
 
+def test_an_alarm_for_another_ballot_than_ours_starts_none():
+    me, _ = ann(*ASKED, shows("s1"), shows("s2"))
+    after, effects = step(me, Timeout(NO_BALLOT))
+    assert after.member == me.member
+    assert {type(one) for one in sends(effects).values()} == {Fetch}
+
+
 # Dropping a proposal.
 
 
