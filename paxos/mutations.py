@@ -18,10 +18,11 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from .mistakes import DISK, STATIC, Mutation
+from .mistakes_lists import LISTS, LOGS
 from .trace import Trace, loads
 
 HOME = Path(__file__).parent
-MUTATIONS: tuple[Mutation, ...] = (*STATIC, *DISK)
+MUTATIONS: tuple[Mutation, ...] = (*STATIC, *DISK, *LISTS, *LOGS)
 SIZES = {  # in words, one and more
     "rounds": ("round", "rounds"),
     "proposers": ("person", "people"),
@@ -29,6 +30,14 @@ SIZES = {  # in words, one and more
     "crashes": ("crash", "crashes"),
     "learners": ("learner", "learners"),
     "disks": ("disk", "disks"),
+    "services": ("list", "lists"),
+    "acceptors": ("acceptor", "acceptors"),
+    "commands": ("command", "commands"),
+    "repeats": ("repeat", "repeats"),
+    "newer": ("entry of a newer version", "entries of a newer version"),
+    "junk": ("foreign thing", "foreign things"),
+    "failed": ("fetch may fail", "fetches may fail"),
+    "acks": ("answer to an append", "answers to appends"),
     "phase1": ("promise is enough", "promises are enough"),
 }
 IDLE = re.compile(r'\s+(#|"""|$)')  # context that says nothing of the rule

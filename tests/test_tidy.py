@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "figures": {"protocol", "trace", "outcome", "figures"},
     "proof": {"protocol", "proof"},
     "mistakes": set(),
-    "mutations": {"mistakes", "trace"},  # and, by name, a package of its own
+    "mistakes_lists": {"mistakes"},
+    "mutations": {"mistakes", "mistakes_lists", "trace"},  # and, by name, a package of its own
     "__main__": {"cli"},
     "checking": {"mistakes", "mutations", "trace", "drivers", "figures"},
     "services": {"protocol", "codec", "services"},

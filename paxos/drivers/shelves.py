@@ -23,7 +23,7 @@ from ..protocol.events import Answer, Decide, Propose, Send, Timeout
 from ..protocol.kinds import cast
 from ..protocol.lists import Amiss, Entry, Genesis, List, View, keep, read
 from ..protocol.member import Member, blank
-from ..protocol.messages import Append, Entries, Fetch, Refused
+from ..protocol.messages import Accepted, Append, Entries, Fetch, Refused
 from ..protocol.passive import Client
 from ..protocol.proposer import Proposer
 from ..trace import Trace
@@ -102,9 +102,7 @@ def passive_world(size: Size) -> World:
         partial(unasked, size),
         address=ALL,
         hears=people,
-        kept={
-            "a list only grows": lambda a, b: b.list.things[: len(a.list.things)] == a.list.things
-        },
+        kept={"a list only grows": longer},
     )
     return World(
         {**nodes, **dict.fromkeys(lists, shelf)},
@@ -272,6 +270,11 @@ def vain(now: List) -> bool:
 # What must hold of a step.
 
 
+def longer(before: Shelf, after: Shelf) -> bool:
+    """What stands in a list stays."""
+    return after.list.things[: len(before.list.things)] == before.list.things
+
+
 def grows(before: Client, after: Client) -> bool:
     """What was read stays read, as it was."""
     now = dict(after.views)
@@ -286,7 +289,25 @@ def stays(before: Client, after: Client) -> bool:
     return static.decision_stays(old, new)
 
 
+def warned(_: Client, after: Client) -> bool:
+    """Nobody reads past an entry of a newer version."""
+    return not any(thing in NEWER for _, view in after.views for thing in view.things)
+
+
+def knowing(_: Client, after: Client) -> bool:
+    """Whoever has read the votes of a quorum knows the decision: it is a function of the lists."""
+    votes = set[tuple[Any, str]]()
+    for name, view in after.views:
+        replies = read(View(GENESIS, blank(after.member)), 0, view.things)[1]
+        votes |= {(one.ballot, name) for one in replies or () if isinstance(one, Accepted)}
+    quorums, ballots = after.member.proposer.quorums, {ballot for ballot, _ in votes}
+    chosen = (quorums.reached(2, [who for its, who in votes if its == b]) for b in ballots)
+    return after.member.settled or not any(chosen)
+
+
 KEPT: Mapping[str, Callable[[Any, Any], bool]] = {
     "a decision stays": stays,
     "a view only grows": grows,
+    "nobody reads past a newer version": warned,
+    "who reads a decision knows it": knowing,
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..trace import Trace
-from . import disks, worlds
+from . import disks, logs, shelves, worlds
 from .nodes import World
 
 
@@ -58,6 +58,37 @@ WORLDS: dict[str, Small] = {
             "clients": "who ask, each for a value of its own",
             "disks": "that keep blocks",
             **COMMON,
+        },
+    ),
+    "passive": Small(
+        "Passive Paxos, list by list",
+        shelves.Size,
+        shelves.passive_world,
+        shelves.bad_run,
+        (*worlds.INVARIANTS, *shelves.KEPT),
+        {
+            "clients": "who ask, each for a value of its own",
+            "services": "that keep a list each",
+            "lost": "appends that a list acknowledges and loses, at most",
+            "repeats": "how often a list stores an entry again, at most",
+            "newer": "entries of a newer version that land in each list, at most",
+            "junk": "foreign things that stand in each list from the start",
+            "failed": "1: fetches may bring nothing",
+            "acks": "1: clients hear that an append is done, apart from what they read",
+            **COMMON,
+        },
+    ),
+    "log": Small(
+        "A log with one ballot for all slots, message by message",
+        logs.Size,
+        logs.log_world,
+        logs.bad_run,
+        (*logs.INVARIANTS, logs.TWICE, "a log only grows"),
+        {
+            "proposers": "who write",
+            "acceptors": "who vote",
+            "commands": "of the first writer; the others have one",
+            **{what: said for what, said in COMMON.items() if what != "values"},
         },
     ),
 }
