@@ -5,10 +5,11 @@ that others notice, in what is said or kept, counts before one in what a node ho
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
 from ..protocol.ballot import Ballot
+from ..protocol.blocks import Block
 from ..protocol.events import Decide, Effect, Save, Send
 from ..protocol.kinds import PROTOCOLS
 from ..protocol.messages import Accept
@@ -38,6 +39,8 @@ def parting(trace: Trace) -> Parting | None:
     quiet: Parting | None = None
     for index, record in enumerate(trace.records):
         if isinstance(record, Open):
+            if record.node in states and getattr(record.state, "block", None):
+                return Parting(index, "reads its blocks first")
             states[record.node] = record.state
             identity = getattr(getattr(record.state, "proposer", record.state), "identity", "")
             if identity in identities:
@@ -75,7 +78,11 @@ def words(trace: Trace, did: Deed, due: Deed) -> str:
 def held(trace: Trace, did: Any, due: Any) -> str:
     """What a node would hold instead, field by field."""
     both = [(one.name, getattr(did, one.name), getattr(due, one.name)) for one in fields(due)]
-    return ", ".join(f"{name}: {shown(trace, b)}" for name, a, b in both if a != b)
+    said = list[str]()
+    for name, a, b in both:
+        inner = is_dataclass(b) and type(a) is type(b) and not isinstance(b, Accept)
+        said += [] if a == b else [held(trace, a, b) if inner else f"{name}: {shown(trace, b)}"]
+    return ", ".join(said)
 
 
 def shown(trace: Trace, value: Any) -> str:
@@ -85,6 +92,10 @@ def shown(trace: Trace, value: Any) -> str:
             return trace.short(value)
         case Accept(ballot, what):
             return f"{trace.short(ballot)} {what}"
-        case ():
+        case () | None:
             return "none"
+        case tuple():
+            return " ".join(shown(trace, one) for one in value)
+        case Block():
+            return "empty" if value == Block(type(value.memory)()) else "block"
     return str(value)
