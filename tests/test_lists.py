@@ -173,6 +173,24 @@ def test_an_entry_of_a_newer_version_stops_the_reader():
     assert replies == []
 
 
+@pytest.mark.parametrize(
+    ("memory", "content"),
+    [
+        (Acceptor(), InSlot(0, Prepare(A1))),
+        (Votes(), Prepare(A1)),
+        (Votes(), InSlot(0, "something new")),
+        (Votes(), InSlot(0, InSlot(0, Prepare(A1)))),
+        (Acceptor(), Accepted(A1, "Ann")),
+    ],
+    ids=repr,
+)
+def test_an_entry_that_no_memory_of_this_kind_can_be_asked_stops_the_reader(memory, content):
+    """One decision is not a log. Whoever could write such an entry could else stop every reader."""
+    view, replies = read(View(GENESIS, memory), 0, (GENESIS, Entry("zoe", 0, content)))
+    assert (view.trouble, replies) == ("a newer version wrote to it", [])
+    assert view.memory == memory
+
+
 def test_what_stands_before_an_entry_of_a_newer_version_still_counts():
     """Else the answer to it would depend on who fetched when."""
     view, replies = read(OPEN, 0, (GENESIS, ASK, VOTE, NEWER, BENS))

@@ -9,7 +9,7 @@ from typing import Any
 
 from .events import Effect, Save, Send
 from .messages import Accept, Append, Appended, Entries, Fetch, InSlot, Prepare, Reply
-from .votes import Memory, fold
+from .votes import Memory, Votes, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,11 @@ def read(
                 return replace(view, trouble="it is another list"), None
             case Entry(author, number) if (author, number) in ids:
                 pass  # shown again, or appended again after a timeout
-            case Entry(author, number, Prepare() | Accept() | InSlot() as request):
+            case Entry(
+                author,
+                number,
+                Prepare() | Accept() | InSlot(_, Prepare() | Accept()) as request,
+            ) if isinstance(request, InSlot) == isinstance(view.memory, Votes):
                 ids.add((author, number))
                 memory, reply = fold(view.memory, request)
                 view, replies = replace(view, memory=memory), [*replies, *reply]
