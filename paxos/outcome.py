@@ -6,7 +6,7 @@ All of it is seen by the all-seeing eye. No participant knows as much.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .protocol import events, machine, messages, static
+from .protocol import events, machine, messages, safety
 from .protocol.kinds import PROTOCOLS, cast
 from .trace import Open, Step, Trace, bare, kept
 
@@ -37,7 +37,7 @@ def slots(trace: Trace, known: Votes | None = None) -> list[int | None]:
     return sorted(found, key=lambda slot: -1 if slot is None else slot)
 
 
-def history(trace: Trace, slot: int | None = None, known: Votes | None = None) -> static.History:
+def history(trace: Trace, slot: int | None = None, known: Votes | None = None) -> safety.History:
     """What the all-seeing eye has seen of one slot. `known`: the votes, if counted before."""
     mine = tuple((who, vote) for _, its, who, vote in known or votes(trace) if its == slot)
     decided = [
@@ -51,7 +51,7 @@ def history(trace: Trace, slot: int | None = None, known: Votes | None = None) -
         states = (getattr(step.state, "member", step.state) for step in trace.steps())
         wished = {one for state in states for one in getattr(state, "pending", ())}
         asked = [vote.value for _, vote in mine if wished.issuperset(vote.value)]
-    return static.History(trace.header.quorums, tuple(asked), mine, tuple(decided))
+    return safety.History(trace.header.quorums, tuple(asked), mine, tuple(decided))
 
 
 def chosen(trace: Trace) -> list[Chosen]:
@@ -61,7 +61,7 @@ def chosen(trace: Trace) -> list[Chosen]:
     for index, slot, who, vote in votes(trace):
         seen[slot] = (*seen.get(slot, ()), (who, vote))
         known = [one.proposal for one in found if one.slot == slot]
-        for one in static.chosen(static.History(trace.header.quorums, votes=seen[slot])):
+        for one in safety.chosen(safety.History(trace.header.quorums, votes=seen[slot])):
             if one not in known:
                 at = trace.records[index].at
                 found.append(Chosen(index, at, one, slot, _news(one, known)))
@@ -135,7 +135,7 @@ def broken(trace: Trace) -> list[str]:
     return [
         name if slot is None else f"{name} (slot {slot})"
         for slot in slots(trace, known)
-        for name in static.broken(history(trace, slot, known))
+        for name in safety.broken(history(trace, slot, known))
     ]
 
 

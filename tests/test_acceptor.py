@@ -8,7 +8,7 @@ from worlds import A1, A2, B1, B2
 from paxos.protocol.acceptor import Acceptor, replay, step
 from paxos.protocol.events import Save, Send
 from paxos.protocol.messages import Accept, Accepted, Prepare, Promise, Refused
-from paxos.protocol.static import promise_kept
+from paxos.protocol.safety import promise_kept
 
 VOTED = Acceptor(promised=B1, vote=Accept(B1, "Ben"))
 

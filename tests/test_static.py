@@ -9,7 +9,8 @@ from paxos.protocol import acceptor, learner, proposer
 from paxos.protocol.acceptor import Acceptor
 from paxos.protocol.messages import Accept
 from paxos.protocol.quorum import Flexible, majority
-from paxos.protocol.static import History, broken, chosen, promise_kept, start
+from paxos.protocol.safety import History, broken, chosen, promise_kept
+from paxos.protocol.static import start
 
 THREE = majority(3)
 ANN, BEN = Accept(A1, "Ann"), Accept(B1, "Ben")

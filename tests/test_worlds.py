@@ -13,7 +13,7 @@ from paxos.drivers.nodes import BEYOND, rename
 from paxos.drivers.replay import replay
 from paxos.drivers.worlds import INVARIANTS, Life, Size, bad_run, static_world
 from paxos.outcome import broken
-from paxos.protocol import static
+from paxos.protocol import safety
 from paxos.protocol.acceptor import Acceptor
 from paxos.protocol.ballot import Ballot
 from paxos.protocol.learner import Learner
@@ -195,20 +195,20 @@ def test_the_invariants_are_those_of_static_paxos():
     ann, ben = Accept(ballot, "Ann"), Accept(ballot, "Ben")
     votes = tuple((name, vote) for name in acceptors for vote in (ann, ben))
     other = Accept(Ballot(2, "ben"), "Cleo")
-    found = static.broken(static.History(majority(3), votes=votes, decided=(other,)))
+    found = safety.broken(safety.History(majority(3), votes=votes, decided=(other,)))
     assert set(found) == set(INVARIANTS)
 
 
 def test_a_decision_stays():
     mine = Learner(majority(3), chosen=Accept(Ballot(1, "ann"), "Ann"))
-    assert static.decision_stays(mine, mine)
-    assert not static.decision_stays(mine, replace(mine, chosen=None))
-    assert not static.decision_stays(mine, Acceptor())
-    assert static.decision_stays(Learner(majority(3)), mine)
+    assert safety.decision_stays(mine, mine)
+    assert not safety.decision_stays(mine, replace(mine, chosen=None))
+    assert not safety.decision_stays(mine, Acceptor())
+    assert safety.decision_stays(Learner(majority(3)), mine)
     done = Proposer("ann", majority(3), phase="done", value="Ann")
-    assert static.decision_stays(done, done)
-    assert not static.decision_stays(done, replace(done, value="Ben"))
-    assert static.decision_stays(replace(done, phase="decide"), done)
+    assert safety.decision_stays(done, done)
+    assert not safety.decision_stays(done, replace(done, value="Ben"))
+    assert safety.decision_stays(replace(done, phase="decide"), done)
 
 
 def test_a_run_that_was_found_is_an_ordinary_trace():

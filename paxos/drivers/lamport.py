@@ -13,7 +13,7 @@ from functools import partial
 from itertools import permutations
 from typing import Any, NamedTuple
 
-from ..protocol import acceptor, proposer, static
+from ..protocol import acceptor, proposer, safety
 from ..protocol.ballot import Ballot
 from ..protocol.events import Send
 from ..protocol.messages import Accept, Accepted, Prepare, Promise
@@ -110,7 +110,7 @@ def answer(
 def chosen(record: Record, quorums: Flexible) -> set[Any]:
     """The values chosen, by what acceptors put on record."""
     votes = tuple((name, vote) for name, its in record.items() for vote in its)
-    return {vote.value for vote in static.chosen(static.History(quorums, votes=votes))}
+    return {vote.value for vote in safety.chosen(safety.History(quorums, votes=votes))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from ..protocol import log, static
+from ..protocol import log, safety
 from ..protocol.events import Answer, Decide, Propose, Send, Timeout
 from ..protocol.kinds import cast
 from ..protocol.log import NOOP, Writer
@@ -144,7 +144,7 @@ def crashes(
 # What must hold.
 
 
-def history(record: Record, quorums: Flexible, slot: int) -> static.History:
+def history(record: Record, quorums: Flexible, slot: int) -> safety.History:
     """What the all-seeing eye has seen of one slot. A batch of wishes is a wish, as is none."""
     said = [(name, one) for name, its in record.items() for one in its]
     wished = {one for _, one in said if isinstance(one, Command)}
@@ -152,7 +152,7 @@ def history(record: Record, quorums: Flexible, slot: int) -> static.History:
         (name, one.content) for name, one in said if isinstance(one, InSlot) and one.slot == slot
     )
     told = [one for _, one in said if isinstance(one, Decide) and one.value.slot == slot]
-    return static.History(
+    return safety.History(
         quorums,
         tuple(vote.value for _, vote in votes if wished.issuperset(vote.value)),
         votes,
@@ -170,12 +170,12 @@ def slots(record: Record) -> set[int]:
 def holds(name: str, quorums: Flexible, record: Record) -> bool:
     """Does this invariant hold in every slot?"""
     each = (history(record, quorums, slot) for slot in slots(record))
-    return all(name not in static.broken(one) for one in each)
+    return all(name not in safety.broken(one) for one in each)
 
 
 def once(quorums: Flexible, record: Record) -> bool:
     """Is no command chosen in two slots?"""
-    chosen = (static.chosen(history(record, quorums, slot)) for slot in sorted(slots(record)))
+    chosen = (safety.chosen(history(record, quorums, slot)) for slot in sorted(slots(record)))
     batches = [won[0].value for won in chosen if won]
     return len(commands(batches)) == sum(map(len, batches))
 

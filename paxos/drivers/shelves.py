@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
-from ..protocol import passive, static
+from ..protocol import passive, safety
 from ..protocol.events import Answer, Decide, Propose, Send, Timeout
 from ..protocol.kinds import cast
 from ..protocol.lists import Amiss, Entry, Genesis, List, View, keep, read
@@ -107,7 +107,7 @@ def passive_world(size: Size) -> World:
     return World(
         {**nodes, **dict.fromkeys(lists, shelf)},
         {name: partial(holds, name, quorums) for name in INVARIANTS},
-        {REACHABLE: lambda record: bool(static.chosen(history(record, quorums)))},
+        {REACHABLE: lambda record: bool(safety.chosen(history(record, quorums)))},
         alike=lists,
         crashes=size.crashes,
     )
@@ -286,7 +286,7 @@ def grows(before: Client, after: Client) -> bool:
 def stays(before: Client, after: Client) -> bool:
     """Told once, told for good."""
     old, new = (getattr(me.member, "learner", None) for me in (before, after))
-    return static.decision_stays(old, new)
+    return safety.decision_stays(old, new)
 
 
 def warned(_: Client, after: Client) -> bool:

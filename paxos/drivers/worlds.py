@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..protocol import static
+from ..protocol import safety, static
 from ..protocol.events import Answer, Decide, Propose, Save, Send, Timeout
 from ..protocol.messages import Accept, Accepted
 from ..protocol.quorum import Flexible
@@ -20,9 +20,9 @@ from .nodes import BEYOND, Beyond
 from .replay import staged
 
 KEPT: dict[str, dict[str, Callable[[Any, Any], bool]]] = {
-    "acceptor": {"a promise is kept": static.promise_kept},
-    "proposer": {"a decision stays": static.decision_stays},
-    "learner": {"a decision stays": static.decision_stays},
+    "acceptor": {"a promise is kept": safety.promise_kept},
+    "proposer": {"a decision stays": safety.decision_stays},
+    "learner": {"a decision stays": safety.decision_stays},
 }
 INVARIANTS = ("agreement", "validity", "one value per ballot", "decided is chosen")
 REACHABLE = "a value can be chosen"
@@ -209,10 +209,10 @@ def carried_out(size: Size, effects: tuple[Any, ...], done: int, event: Event) -
 # What must hold.
 
 
-def history(record: Record, quorums: Flexible) -> static.History:
+def history(record: Record, quorums: Flexible) -> safety.History:
     """What the all-seeing eye has seen, as the rules judge it."""
     said = [(name, one) for name, its in record.items() for one in its]
-    return static.History(
+    return safety.History(
         quorums,
         tuple(one.value for _, one in said if isinstance(one, Propose)),
         tuple((name, one) for name, one in said if isinstance(one, Accept)),
@@ -222,9 +222,9 @@ def history(record: Record, quorums: Flexible) -> static.History:
 
 def holds(name: str, quorums: Flexible, record: Record) -> bool:
     """Does this invariant hold of what is on record?"""
-    return name not in static.broken(history(record, quorums))
+    return name not in safety.broken(history(record, quorums))
 
 
 def chosen(quorums: Flexible, record: Record) -> bool:
     """Is any value chosen by what is on record?"""
-    return bool(static.chosen(history(record, quorums)))
+    return bool(safety.chosen(history(record, quorums)))
