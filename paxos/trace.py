@@ -320,9 +320,22 @@ def _check_step(step: Step, known: set[int | str], kind: Kind) -> None:
     for message in said:
         slotted = isinstance(message, messages.InSlot)
         content = isinstance(bare(message)[1], messages.Request | messages.Reply)
-        if not isinstance(message, kind.messages) or (slotted and not content):
+        odd = (slotted and not content) or not all(
+            isinstance(one, blocks.Block) for one in _carried(message)
+        )
+        if not isinstance(message, kind.messages) or odd:
             raise TraceError(f"no message is {str(message)[:60]!r}")
     for one in step.sent:
         if one.id in known:
             raise TraceError(f"message {one.id} is sent twice")
         known.add(one.id)
+
+
+def _carried(message: Any) -> list[Any]:
+    """The blocks in a message of a disk."""
+    match message:
+        case messages.Write(_, block) | messages.Written(block):
+            return [block]
+        case messages.Blocks(pairs):
+            return [block for _, block in pairs]
+    return []

@@ -9,13 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import A1, B1, befores, happened, runs
 
-from paxos import outcome
+from paxos import cli, outcome
 from paxos import trace as traces
 from paxos.drivers.simulator import PROTOCOLS, simulate
-from paxos.figures import spacetime, views
 from paxos.figures.telling import tell
 from paxos.outcome import broken, chains, chosen, cost, final, history, slots
-from paxos.protocol import static
+from paxos.protocol import safety
 from paxos.protocol.events import Decide
 from paxos.protocol.messages import Accept, Command
 from paxos.protocol.quorum import majority
@@ -261,12 +260,10 @@ def reads_or_refuses(text):
     assert loads(dumps(trace)) == trace or "NaN" in text
     for ask in (slots, chosen, broken, chains, cost, outcome.logs, final):
         ask(trace)
-    if trace.header.protocol not in ("static", "log"):
-        return
-    for ask in (tell, spacetime.draw):
-        ask(trace)
-    for view in (views.log,) if trace.header.protocol == "log" else (views.box, views.phases):
-        view(trace)
+    tell(trace)
+    for view in cli.VIEWS[trace.header.protocol]:
+        if view not in cli.GRAPHS:
+            cli.draw(trace, view)
 
 
 @given(st.data(), st.sampled_from(sorted(PROTOCOLS)))
@@ -298,8 +295,8 @@ def test_chosen_is_the_instant_of_the_vote_that_completed_a_quorum():
                 history(traces.Trace(one.header, one.records[:end]))
                 for end in (moment.index, moment.index + 1)
             )
-            assert moment.proposal not in static.chosen(before)
-            assert moment.proposal in static.chosen(after)
+            assert moment.proposal not in safety.chosen(before)
+            assert moment.proposal in safety.chosen(after)
 
 
 def test_a_vote_counts_from_the_moment_it_is_saved():
@@ -339,7 +336,7 @@ def test_a_wish_of_a_log_is_a_batch_of_commands(protocol):
 def test_disagreement_is_called_by_its_name():
     """A history made up of two quorums for two values, which no run of the rules makes."""
     both = (("n1", Accept(A1, "Ann")), ("n2", Accept(B1, "Ben")))
-    broken_names = static.broken(static.History(majority(1), ("Ann", "Ben"), both))
+    broken_names = safety.broken(safety.History(majority(1), ("Ann", "Ben"), both))
     assert broken_names == ("agreement",)
 
 

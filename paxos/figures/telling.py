@@ -94,7 +94,7 @@ def stepped(step: Step, means: Senses) -> Iterator[Line]:
         if one.id in means.sent:
             heard.setdefault(means.sent[one.id], []).append(one.to)
     for what, to in heard.items():
-        yield step.at, step.node, f"{what.words} → {' '.join(to)}", COLOURS[what.kind]
+        yield step.at, step.node, f"{what.words} → {' '.join(to)}", COLOURS.get(what.kind, GREY)
     if step.done < len(step.effects):
         saved = step.done and isinstance(step.effects[step.done - 1], Save)
         yield step.at, step.node, f"{'saves, and ' if saved else ''}goes no further", GREY
