@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
+from ..protocol.acceptor import Acceptor
 from ..protocol.ballot import Ballot
 from ..protocol.blocks import Block
 from ..protocol.events import Decide, Effect, Save, Send
 from ..protocol.kinds import PROTOCOLS
+from ..protocol.lists import Entry, Genesis, View
 from ..protocol.messages import Accept
-from ..trace import Open, Step, Trace
+from ..trace import Open, Step, Trace, text
 from .words import message
 
 
@@ -72,7 +74,8 @@ def words(trace: Trace, did: Deed, due: Deed) -> str:
     if did.said == due.said:
         return held(trace, did.saved, due.saved)
     said = (message(trace, one.message) for one in due.said if isinstance(one, Send))
-    return ", ".join(dict.fromkeys(said)) or "says nothing"
+    told = [f"tells of {text(one.value)}" for one in due.said if isinstance(one, Decide)]
+    return ", ".join(dict.fromkeys(said)) or ", ".join(told) or "says nothing"
 
 
 def held(trace: Trace, did: Any, due: Any) -> str:
@@ -80,6 +83,8 @@ def held(trace: Trace, did: Any, due: Any) -> str:
     both = [(one.name, getattr(did, one.name), getattr(due, one.name)) for one in fields(due)]
     said = list[str]()
     for name, a, b in both:
+        if name == "views" and a != b:  # of many lists, those that are read otherwise
+            b = tuple(view for view in b if view not in a)
         inner = is_dataclass(b) and type(a) is type(b) and not isinstance(b, Accept)
         said += [] if a == b else [held(trace, a, b) if inner else f"{name}: {shown(trace, b)}"]
     return ", ".join(said)
@@ -94,6 +99,16 @@ def shown(trace: Trace, value: Any) -> str:
             return f"{trace.short(ballot)} {what}"
         case () | None:
             return "none"
+        case View(trouble=str(why)) if why:
+            return f"unused, {why}"
+        case View(memory=memory):
+            return shown(trace, memory)
+        case Acceptor(promised, vote):
+            return f"promised {shown(trace, promised)}, voted {shown(trace, vote)}"
+        case Genesis():
+            return "genesis"
+        case Entry(content=content):
+            return message(trace, content)
         case tuple():
             return " ".join(shown(trace, one) for one in value)
         case Block():
