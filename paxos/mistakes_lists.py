@@ -91,7 +91,8 @@ LISTS: tuple[Mutation, ...] = (
         READ,
         (
             'return replace(view, trouble="what was read before has changed"), None',
-            "return read(replace(view, things=(), memory=type(view.memory)()), 0, things)",
+            "old = View(view.genesis, type(view.memory)())\n"
+            "        return read(read(old, 0, view.things[:after])[0], after, things)",
         ),
         OVERWRITES,
         dies="a view only grows",
