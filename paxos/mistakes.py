@@ -217,7 +217,7 @@ DISK = (
             'return hear(me, disk, Blocks(((me.name, block),))) if me.member.proposer.phase == "decide" else (me, (Send("sender", Read()),))',
         ),
         why="It is written, so it counts, whoever has read the disk before.",
-        acks=True,
+        acks=1,
     ),
     on_disks(
         "the votes of others ignored",

@@ -51,7 +51,7 @@ class Size:
     crashes: int = 0  # at most so many in one run
     phase1: int | None = None  # quorum sizes; a majority unless given
     phase2: int | None = None
-    acks: bool = False  # clients are told that a write was done, not only shown it
+    acks: int = 0  # 1: clients hear that a write is done, apart from what they read
     forgetful: bool = True  # leave out what no client can notice
 
 

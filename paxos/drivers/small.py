@@ -57,6 +57,7 @@ WORLDS: dict[str, Small] = {
         {
             "clients": "who ask, each for a value of its own",
             "disks": "that keep blocks",
+            "acks": "1: clients hear that a write is done, apart from what they read",
             **COMMON,
         },
     ),
