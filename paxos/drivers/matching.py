@@ -149,6 +149,7 @@ class Eye:
         self.states: dict[str, Any] = {}  # of every node
         self.senders: dict[int, str] = {}  # of every message
         self.said: set[Any] = set()  # by users
+        self.clients: set[str] = set()
 
     def looks(self, seen: Seen, record: Record) -> Iterator[Seen]:
         """What has been seen after each action of this record; what was seen, if there is none."""
@@ -175,6 +176,7 @@ class Eye:
 
     def done(self, step: Step) -> Iterator[Facts]:
         """What a client did: it counted replies, asked, and was told of a decision."""
+        self.clients.add(step.node)
         if isinstance(step.event, Propose):
             self.said.add(step.event.value)
         yield from self.replies(step)
@@ -248,11 +250,12 @@ class DiskEye(Eye):
             case Write(_, block), (Save(), *_) if block.memory.promised > NO_BALLOT:
                 b, c, value = report(block.memory.promised, block.memory.vote)
                 wrote.add((b, c))
-                yield ("wrote", name, b, c, value), ("left", name, b)
+                yield (("wrote", name, b, c, value),)
             case Read(), _:
                 who = self.senders[step.received or 0]
                 if asks := self.asks(who, blocks.get(who)):
-                    yield from heard(name, answers(asks, who, Blocks(step.state.blocks)))
+                    replies = answers(asks, who, Blocks(step.state.blocks))
+                    yield from self.heard(name, step.state.blocks, replies)
                 if who in self.states and self.states[who].block is None:  # it comes back
                     lost = [b for (b,) in seen["over"] if b.proposer == who]
                     yield from ((("missed", name, b),) for b in lost if (b, b) not in wrote)
@@ -261,6 +264,19 @@ class DiskEye(Eye):
             stands = report(block.memory.promised, block.memory.vote)[:2]
             if newest and stands != newest:  # something older has taken its place
                 yield (("told", "stands", name, owner),)
+
+    def heard(self, name: str, blocks: Any, replies: Iterable[Any]) -> Iterator[Facts]:
+        """What a disk amounts to, for whoever reads it block by block, and finds nothing higher."""
+        found = {who: report(Ballot(0, who), None) for who in self.clients}
+        found |= {who: report(it.memory.promised, it.memory.vote) for who, it in blocks}
+        for reply in replies:
+            match reply:
+                case Promise(b, vote):
+                    yield from ((("saw", name, b, *one),) for one in found.values())
+                    yield (("promised", name, *report(b, vote)),)
+                case Accepted(b, value):
+                    yield from ((("checked", name, b, d),) for d, _, _ in found.values())
+                    yield (("voted", name, b, value),)
 
     def asks(self, who: str, block: Any) -> list[Any]:
         """What a client that reads its own block asks by it. Only one that is up can vote."""
@@ -275,16 +291,6 @@ class DiskEye(Eye):
     def crashed(self, seen: Seen, state: Any) -> Iterator[Facts]:
         tried = {b for b, _ in seen["proposed"] if b.proposer == getattr(state, "name", None)}
         yield from ((("over", b),) for b in sorted(tried) if (b,) not in seen["over"])
-
-
-def heard(name: str, replies: Iterable[Any]) -> Iterator[Facts]:
-    """What a disk amounts to, for whoever reads it."""
-    for reply in replies:
-        match reply:
-            case Promise(b, vote):
-                yield (("promised", name, *report(b, vote)),)
-            case Accepted(b, value):
-                yield (("voted", name, b, value),)
 
 
 def asked(effect: Any) -> Any:

@@ -2,9 +2,9 @@
 
 The text of `static` with disks in the place of acceptors: `a` is a disk. On each disk a client owns
 a block, and overwrites it: with its ballot, and the last vote that it asked for. `kin` ballots are
-those of one client. A disk is read at one moment, blocks of all clients together. `r` is a quorum
-that is enough to come back from a crash. A client that has come back goes on under its old name; it
-may have forgotten what it wrote to disks that it did not read.
+those of one client. The blocks of a disk are read one by one, in any order. `r` is a quorum that is
+enough to come back from a crash. A client that has come back goes on under its old name; it may
+have forgotten what it wrote to disks that it did not read.
 
 Nobody sees the relation `left`: it is of the proof.
 """
@@ -13,8 +13,6 @@ from . import static
 from .model import Action, Model, Reading, Thing, Truth, few
 from .static import (
     asked_first,
-    choosable,
-    closed,
     decide,
     one_value,
     order,
@@ -31,8 +29,16 @@ RELATIONS = {  # what each is about, and how to say that it holds
     "wished": ("v", "somebody wants {v}"),
     "wrote": ("abcv", "to {a}, ballot {b} wrote its block, with the vote for {v} in ballot {c}"),
     "left": ("ab", "{a} has left ballot {b}"),
+    "saw": (
+        "abdcv",
+        "on {a}, ballot {b} found of ballot {d}'s client the vote for {v} in ballot {c}",
+    ),
     "promised": ("abcv", "ballot {b} read {a}: nothing higher, and the vote for {v} in ballot {c}"),
     "proposed": ("bv", "ballot {b} asked for votes for {v}"),
+    "checked": (
+        "abd",
+        "on {a}, ballot {b} found, after its vote, nothing higher of ballot {d}'s client",
+    ),
     "voted": ("abv", "ballot {b} read {a}: nothing higher; that is a vote for {v}"),
     "over": ("b", "the client of ballot {b} crashed"),
     "missed": ("ab", "back from a crash, the client of ballot {b} read no vote of it in {a}"),
@@ -54,11 +60,12 @@ del MISTAKES["accept ignores the promise"]  # here: to ignore a higher ballot
 
 
 def clients(w: Reading) -> Truth:
-    """Ballots of one client: it does not matter which is named first, or between."""
+    """Ballots of one client: it does not matter which is named first, or between; none is nobody's."""
     third = w.every(
         lambda b, c, d: w.implies(w.kin(b, c) & w.kin(c, d), w.same(b, d) | w.kin(b, d))
     )
-    return w.every(lambda b, c: w.implies(w.kin(b, c), w.kin(c, b))) & third
+    nobody = w.no(w.some(lambda b: w.kin(b, w.none)))
+    return w.every(lambda b, c: w.implies(w.kin(b, c), w.kin(c, b))) & third & nobody
 
 
 def returns(w: Reading) -> Truth:
@@ -88,19 +95,11 @@ def stands(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
     return w.wrote(a, b, c, v) & latest
 
 
-def shows(w: Reading, a: Thing, b: Thing, c: Thing, d: Thing) -> Truth:
-    """On a, the block of d's client is not above b, and its vote not above c."""
-
-    def fits(e: Thing, f: Thing, u: Thing) -> Truth:
-        low = w.no(w.below(b, e)) & w.no(w.below(c, f))
-        return w.know(stands, a, e, f, u) & w.know(own, d, e) & low
-
-    return w.some(fits)
-
-
-def read(w: Reading, a: Thing, b: Thing, c: Thing) -> Truth:
-    """On a stands no block above b, and no vote above c."""
-    return w.every(lambda d, e, u: w.implies(w.wrote(a, d, e, u), w.know(shows, a, b, c, d)))
+def shown(w: Reading, a: Thing, b: Thing, d: Thing, c: Thing, v: Thing) -> Truth:
+    """On a, the block of d's client is not above b, and its vote is in c, for v. No block: none."""
+    there = w.some(lambda e, f, u: w.wrote(a, e, f, u) & w.know(own, d, e))
+    block = w.some(lambda e: w.know(stands, a, e, c, v) & w.know(own, d, e) & w.no(w.below(b, e)))
+    return block | (w.same(c, w.none) & w.no(there))
 
 
 def unread(w: Reading, b: Thing) -> Truth:
@@ -133,17 +132,40 @@ def write(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
     return w.asked(b) & (phase1 | phase2) & keeps
 
 
+def look(w: Reading, a: Thing, b: Thing, d: Thing, c: Thing, v: Thing) -> Truth:
+    """1b: on disk a, where its own block stands, b reads the block of d's client: nothing higher."""
+    mine = w.some(lambda e, u: w.below(e, b) & w.know(stands, a, b, e, u))
+    after = w.unless("read before write", mine)
+    return w.no(w.same(d, w.none)) & after & w.below(c, b) & w.know(shown, a, b, d, c, v)
+
+
 def promise(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
-    """1b: b reads disk a: its own block, no higher one; the highest vote is in c, for v."""
-    mine = w.some(lambda d, u: w.below(d, b) & w.wrote(a, b, d, u))
-    shown = w.same(c, w.none) | w.some(lambda d: w.know(stands, a, d, c, v))
-    return w.below(c, b) & w.unless("read before write", mine) & w.know(read, a, b, c) & shown
+    """1b: b has read everybody's block on a; the highest vote is in c, for v."""
+    highest = w.same(c, w.none) | w.some(lambda d: w.saw(a, b, d, c, v))
+    return w.below(c, b) & w.every(lambda d: w.know(low, a, b, c, d)) & highest
+
+
+def low(w: Reading, a: Thing, b: Thing, c: Thing, d: Thing) -> Truth:
+    """On a, b read the block of d's client, and its vote is not above c."""
+    read = w.some(lambda e, f, u: w.saw(a, b, e, f, u) & w.know(own, d, e) & w.no(w.below(c, f)))
+    return w.same(d, w.none) | read
+
+
+def check(w: Reading, a: Thing, b: Thing, d: Thing) -> Truth:
+    """2b: on disk a, where its vote stands, b reads the block of d's client: nothing higher."""
+    mine = w.some(lambda u: w.know(stands, a, b, b, u))
+    quiet = w.some(lambda f, u: w.know(shown, a, b, d, f, u))
+    return w.no(w.same(d, w.none)) & mine & w.unless("ignore a higher ballot", quiet)
 
 
 def vote(w: Reading, a: Thing, b: Thing, v: Thing) -> Truth:
-    """2b: b reads disk a: its own block with its vote, and no higher one."""
-    alone = w.unless("ignore a higher ballot", w.know(read, a, b, b))
-    return w.wrote(a, b, b, v) & alone & w.no(w.over(b))
+    """2b: b has read everybody's block on a, and its client has not crashed."""
+    return w.wrote(a, b, b, v) & w.every(lambda d: w.know(heeded, a, b, d)) & w.no(w.over(b))
+
+
+def heeded(w: Reading, a: Thing, b: Thing, d: Thing) -> Truth:
+    """On a, after its vote, b read the block of d's client."""
+    return w.same(d, w.none) | w.some(lambda e: w.checked(a, b, e) & w.know(own, d, e))
 
 
 def crash(w: Reading, b: Thing, v: Thing) -> Truth:
@@ -156,11 +178,13 @@ def miss(w: Reading, a: Thing, b: Thing) -> Truth:
     return w.over(b) & w.no(w.some(lambda v: w.wrote(a, b, b, v)))
 
 
-ACTIONS = (  # `<b`: for every ballot below b; `*`: for every disk
+ACTIONS = (  # `<c<b`: for every ballot between; `*`: for every disk
     Action(prepare, {"asked": "b", "wished": "v"}),
-    Action(write, {"wrote": "abcv", "left": ("a", "<b")}),
-    Action(promise, {"promised": "abcv"}),
+    Action(write, {"wrote": "abcv"}),
+    Action(look, {"saw": "abdcv"}),
+    Action(promise, {"promised": "abcv", "left": ("a", "<c<b")}),
     Action(propose, {"proposed": "bv"}),
+    Action(check, {"checked": "abd"}),
     Action(vote, {"voted": "abv"}),
     Action(decide, {"decided": "bv"}),
     Action(crash, {"over": "b", "left": ("*", "b")}),
@@ -169,6 +193,23 @@ ACTIONS = (  # `<b`: for every ballot below b; `*`: for every disk
 
 
 # What is true at every moment: most of what is true in `static`, and of disks:
+
+
+def closed(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing, d: Thing) -> Truth:
+    """What promised a ballot has left those between it and the vote that it reports."""
+    return w.implies(w.promised(a, b, c, v) & w.below(c, d) & w.below(d, b), w.left(a, d))
+
+
+def closed_by(w: Reading, a: Thing, d: Thing) -> Truth:
+    """A disk leaves a ballot by a promise, or because its client crashed."""
+    between = w.some(lambda b, c, v: w.promised(a, b, c, v) & w.below(c, d) & w.below(d, b))
+    return w.implies(w.left(a, d), w.over(d) | between)
+
+
+def sincere(w: Reading, a: Thing, b: Thing, d: Thing, c: Thing, v: Thing) -> Truth:
+    """For the vote that is read a lower ballot has asked."""
+    asked = w.same(c, w.none) | w.proposed(c, v)
+    return w.implies(w.saw(a, b, d, c, v), w.below(c, b) & asked)
 
 
 def honest(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
@@ -189,26 +230,43 @@ def truthful(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
     return w.implies(w.wrote(a, b, c, v), w.no(w.same(b, w.none)) & asked)
 
 
-def written(w: Reading, a: Thing, b: Thing, v: Thing) -> Truth:
-    """A vote was written before it counts."""
-    return w.implies(w.voted(a, b, v), w.wrote(a, b, b, v))
+def stored(w: Reading, a: Thing, b: Thing, d: Thing, c: Thing, v: Thing) -> Truth:
+    """In phase 1, a client reads after it has written."""
+    return w.implies(w.saw(a, b, d, c, v), w.some(lambda e, u: w.wrote(a, b, e, u)))
 
 
-def kept(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing, d: Thing, u: Thing) -> Truth:
+def written(w: Reading, a: Thing, b: Thing, d: Thing, v: Thing) -> Truth:
+    """In phase 2 too; and a vote counts after it was written."""
+    vote = w.no(w.same(d, w.none)) & w.some(lambda u: w.wrote(a, b, b, u))
+    return w.implies(w.checked(a, b, d), vote) & w.implies(w.voted(a, b, v), w.wrote(a, b, b, v))
+
+
+def believed(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
+    """So a promise was read after the block of its ballot was written."""
+    return w.implies(w.promised(a, b, c, v), w.some(lambda d, u: w.wrote(a, b, d, u)))
+
+
+def crossed(
+    w: Reading, a: Thing, b: Thing, d: Thing, c: Thing, v: Thing, e: Thing, f: Thing, u: Thing
+) -> Truth:
+    """Of two that write and then read, one reads the other; but for a vote that a crash has cost."""
+    between = w.know(own, d, e) & w.below(c, e) & w.below(e, b)
+    missed = (w.checked(a, e, f) & w.know(own, f, b)) | w.voted(a, e, u)
+    return w.implies(w.saw(a, b, d, c, v) & between & missed, w.know(forgotten, e))
+
+
+def shut(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing, e: Thing, f: Thing) -> Truth:
+    """Below a promise, nobody can find any more that all is quiet."""
+    between = w.below(c, e) & w.below(e, b)
+    quiet = w.checked(a, e, f) & w.know(own, f, b)
+    return w.implies(w.promised(a, b, c, v) & between & quiet, w.know(forgotten, e))
+
+
+def kept(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing, d: Thing, e: Thing, u: Thing) -> Truth:
     """No block takes its client's own vote from a disk, but one that a crash has cost."""
     between = w.kin(b, d) & w.below(c, d) & w.below(d, b)
-    return w.implies(w.wrote(a, b, c, v) & between & w.voted(a, d, u), w.know(forgotten, d))
-
-
-def closing(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing, d: Thing) -> Truth:
-    """A disk with a block of some ballot has left every lower one."""
-    return w.implies(w.wrote(a, b, c, v) & w.below(d, b), w.left(a, d))
-
-
-def closed_by(w: Reading, a: Thing, b: Thing) -> Truth:
-    """A disk leaves a ballot by a block of a higher one, or because its client crashed."""
-    higher = w.some(lambda c, d, v: w.wrote(a, c, d, v) & w.below(b, c))
-    return w.implies(w.left(a, b), w.over(b) | higher)
+    counts = w.checked(a, d, e) | w.voted(a, d, u)
+    return w.implies(w.wrote(a, b, c, v) & between & counts, w.know(forgotten, d))
 
 
 def ended(w: Reading, a: Thing, b: Thing, v: Thing) -> Truth:
@@ -217,30 +275,40 @@ def ended(w: Reading, a: Thing, b: Thing, v: Thing) -> Truth:
     return w.implies(w.over(b), w.left(a, b)) & w.implies(w.missed(a, b), gone)
 
 
-def stored(w: Reading, a: Thing, b: Thing, c: Thing, v: Thing) -> Truth:
-    """A promise was read after the block of its ballot was written."""
-    return w.implies(w.promised(a, b, c, v), w.some(lambda d, u: w.wrote(a, b, d, u)))
-
-
 def prepared(w: Reading, b: Thing, v: Thing) -> Truth:
     """A ballot that asks for votes has its block on a quorum."""
     there = w.some(lambda p: w.all_of(p, lambda a: w.some(lambda c, u: w.wrote(a, b, c, u))))
     return w.implies(w.proposed(b, v), there)
 
 
-STATIC = (wanted, one_value, asked_first, closed, told_truth, choosable)
+def choosable(w: Reading, b: Thing, c: Thing, u: Thing, v: Thing, q: Thing) -> Truth:
+    """Once a ballot asks for a value, no other is choosable in a lower one, or that asked too."""
+    lower = w.below(b, c) & w.no(w.same(b, w.none))
+    lost = w.one_of(q, lambda a: w.left(a, b) & w.no(w.voted(a, b, v)))
+    named = w.some(lambda x: w.proposed(b, x) & w.no(w.same(x, v)))
+    return w.implies(lower & w.proposed(c, u) & w.no(w.same(u, v)), lost | named)
+
+
 INVARIANTS = (
-    *STATIC,
-    honest,
-    complete,
+    wanted,
+    one_value,
+    asked_first,
+    told_truth,
     truthful,
+    stored,
     written,
+    sincere,
+    honest,
+    believed,
     kept,
-    closing,
+    crossed,
+    shut,
+    complete,
+    closed,
     closed_by,
     ended,
-    stored,
     prepared,
+    choosable,
 )
 
 
@@ -260,27 +328,36 @@ LEANS = {  # what the proof of each sentence leans on, besides itself; after a m
     "wanted": (order, quorums, honest),
     "one_value": (),
     "asked_first": (truthful,),
-    "closed": (closing,),
     "told_truth": (),
-    "choosable": (),
-    "choosable vote": (order, clients, closed_by),
-    "choosable propose": (order, quorums, returns, *REPORTS),
-    "honest": (truthful,),
-    "complete": (),
-    "complete promise": (order, clients, written, kept),
-    "complete vote": (order, clients, closed, closed_by),
     "truthful": (order, wanted),
+    "stored": (),
     "written": (),
+    "sincere": (truthful,),
+    "honest": (sincere,),
+    "believed": (order, clients, stored),
     "kept": (),
     "kept write": (written,),
-    "kept vote": (order, clients),
-    "closing": (),
+    "kept check": (order, clients),
+    "kept vote": (truthful,),
+    "crossed": (),
+    "crossed look": (order, clients, written, kept),
+    "crossed check": (order, clients, stored),
+    "crossed vote": (order, clients, sincere),
+    "shut": (),
+    "shut promise": (order, clients, crossed),
+    "shut check": (order, clients, believed),
+    "complete": (),
+    "complete promise": (order, clients, crossed),
+    "complete vote": (order, clients, shut),
+    "closed": (),
     "closed_by": (),
     "ended": (written,),
-    "stored": (),
     "prepared": (),
-    "prepared propose": (stored,),
-    "agreement": (order, quorums, told_truth, choosable, asked_first, one_value),
+    "prepared propose": (believed,),
+    "choosable": (),
+    "choosable vote": (order, clients, closed_by, shut),
+    "choosable propose": (order, quorums, returns, *REPORTS),
+    "agreement": (order, quorums, wanted, told_truth, choosable, asked_first, one_value),
     "remembered": (returns, prepared),
 }
 
@@ -297,7 +374,7 @@ MODEL = Model(
     worlds=(
         few("d1", 1, promise=["1"], vote=["1"], recover=["1"]),
         few("d1", 2, promise=["1"], vote=["1"], recover=["1"]),
-        few("d12", 1, promise=["2"], vote=["1"], recover=["12"]),
+        few("d12", 2, promise=["2"], vote=["1"], recover=["12"]),
         few("d1", 3, promise=["1"], vote=["1"], recover=["1"]),
         few("d12", 3, promise=["12"], vote=["1"], recover=["1"]),
     ),

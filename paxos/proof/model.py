@@ -133,8 +133,8 @@ def few(
 class Action:
     """A move: when it may happen, and what it adds to the relations.
 
-    `adds` gives for each relation the names of what is added; `<b` means every ballot below b, and
-    `*` everything.
+    `adds` gives for each relation the names of what is added; `<b` means every ballot below b,
+    `<c<b` every one between, and `*` everything.
     """
 
     guard: Claim
@@ -153,9 +153,14 @@ class Action:
         given = dict(zip(self.letters, things, strict=True))
 
         def new(x: Thing, it: str) -> Truth:
-            if it == "*":
-                return w.same(x, x)
-            return w.below(x, given["b"]) if it == "<b" else w.same(x, given[it])
+            match it:
+                case "*":
+                    return w.same(x, x)
+                case "<b":
+                    return w.below(x, given["b"])
+                case "<c<b":
+                    return w.below(given["c"], x) & w.below(x, given["b"])
+            return w.same(x, given[it])
 
         def holds(relation: str, *fact: Thing) -> Truth:
             before = w.holds(relation, *fact)

@@ -72,10 +72,12 @@ def spelt_out(facts: Seen, domain: Domain) -> Seen:
     """The facts, with `left` told of each ballot there is, and whose each is."""
     over = [b for (b,) in facts.get("over", ())]
     every = product(facts["left"], domain["ballot"])
-    left = frozenset((who, b) for (who, top), b in every if b < top or b in over)
+    left = {(who, b) for (who, top), b in every if b < top or b in over}
+    for who, b, c, _ in facts["promised"]:
+        left |= {(who, d) for d in domain["ballot"] if c < d < b}
     pairs = product(domain["ballot"], repeat=2)
     kin = frozenset((b, c) for b, c in pairs if b != c and b.proposer == c.proposer)
-    return {**facts, "left": left, "kin": kin}
+    return {**facts, "left": frozenset(left), "kin": kin}
 
 
 def candidates(action: Action, old: Seen, new: Seen, domain: Domain) -> Iterable[Things]:
@@ -94,6 +96,7 @@ def effect(action: Action, domain: Domain, things: Things) -> Seen:
     """What the action adds: one fact; for `<b` and `*` one for each that is meant."""
     ways = {letter: [thing] for letter, thing in zip(action.letters, things, strict=True)}
     ways["<b"] = [c for c in domain["ballot"] if c < ways["b"][0]]
+    ways["<c<b"] = [d for d in ways["<b"] if "c" in ways and ways["c"][0] < d]
     ways["*"] = list(domain["acceptor"])
     return {
         name: frozenset(product(*(ways[letter] for letter in it)))

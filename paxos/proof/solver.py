@@ -5,7 +5,8 @@ is one in a small world, and plain Python confirms it. Anything else is unknown.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import z3
@@ -13,7 +14,7 @@ import z3
 from .checks import Check, Verdict, formula, questions, tell
 from .model import SORTS, Claim, Domain, Finite, Model, Reading, Thing, Truth, choices, names
 
-TIMEOUT = 10.0  # seconds for each check
+TIMEOUT = 20.0  # seconds for each check
 
 
 class AnyNumber(Reading):
@@ -42,17 +43,47 @@ def relation(name: str, *things: Thing) -> Truth:
     return z3.Function(name, *(it.sort() for it in things), z3.BoolSort())(*things)
 
 
+@dataclass(frozen=True)
+class Open:
+    """A truth that is not known: a formula. With what is known it is put together at once."""
+
+    formula: Any
+
+    def __and__(self, other: Truth) -> Truth:
+        return conjunction((self, other))
+
+    def __or__(self, other: Truth) -> Truth:
+        return negation(conjunction((negation(self), negation(other))))
+
+    __rand__, __ror__ = __and__, __or__
+
+
+def negation(x: Truth) -> Truth:
+    """Not x."""
+    return Open(z3.Not(x.formula)) if isinstance(x, Open) else not x
+
+
+def conjunction(truths: Iterable[Truth]) -> Truth:
+    """All of these; false as soon as one is known to be."""
+    formulas = []
+    for one in truths:
+        if isinstance(one, Open):
+            formulas.append(one.formula)
+        elif not one:
+            return False
+    return Open(z3.And(*formulas)) if formulas else True
+
+
 class FewThings(Finite):
     """Everything is known but what has happened; that is for the solver to find."""
 
-    all_true = staticmethod(lambda truths: z3.And(*truths))
-    known = staticmethod(z3.BoolVal)
-    no = staticmethod(z3.Not)
+    all_true = staticmethod(conjunction)
+    no = staticmethod(negation)
 
 
 def atom(*words: Thing) -> Truth:
     """A fact about things that have names: true or false, and nothing inside."""
-    return z3.Bool(" ".join(map(str, words)))
+    return Open(z3.Bool(" ".join(map(str, words))))
 
 
 def prove(
@@ -108,7 +139,8 @@ def example(
         if time.monotonic() > deadline:
             break
         solver = z3.Solver()
-        solver.add(formula(model, when, claim, FewThings(atom, 0, mistake, domain)))
+        asks = formula(model, when, claim, FewThings(atom, 0, mistake, domain))
+        solver.add(asks.formula if isinstance(asks, Open) else asks)
         if asked(solver, deadline) == z3.sat:
             facts = fewest(solver, model, domain)
             w = Finite(lambda *fact, facts=facts: fact in facts, 0, mistake, domain)
@@ -126,7 +158,7 @@ def fewest(solver: Any, model: Model, domain: Domain) -> list[tuple[Thing, ...]]
     facts = [(name, *it) for name, (about, _) in named for it in choices(domain, about)]
     true = []
     for fact in reversed(facts):
-        denied = z3.Not(atom(*fact))
+        denied = z3.Not(atom(*fact).formula)
         if solver.check(denied) == z3.sat:
             solver.add(denied)
         else:
