@@ -1,8 +1,12 @@
 """Small worlds of the log: writers that lead many slots with one ballot, on every schedule.
 
-Message by message, as in `worlds`; acceptors remember one promise, and a vote for each slot. A writer
-forgets the votes and promises that have not led to anything yet: it can hear them again at any later
-time, so what it could have done with them it still can.
+Message by message, as in `worlds`; acceptors remember one promise, and a vote for each slot.
+
+Two short cuts (`Size.forgetful`), each compared with the long way in the tests:
+
+* a writer forgets the votes and promises that have not led to anything yet: it can hear them again at
+  any later time, so what it could have done with them it still can;
+* nobody is refused: that would only make a writer step back, and it may lose patience at any time.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +19,7 @@ from ..protocol.events import Answer, Decide, Propose, Send, Timeout
 from ..protocol.kinds import cast
 from ..protocol.log import NOOP, Writer
 from ..protocol.machine import commands
-from ..protocol.messages import Accept, Command, InSlot
+from ..protocol.messages import Accept, Command, InSlot, Refused
 from ..protocol.quorum import Flexible
 from ..protocol.votes import Votes
 from ..trace import Trace
@@ -59,7 +63,8 @@ def log_world(size: Size) -> World:
             forgets=bool(size.forgetful and not size.crashes),
             kept={"a log only grows": grows},
         )
-    acceptor = Node(Votes(), answer, address="acceptors", hears=tuple(roles["proposer"]))
+    heard = tuple(roles["proposer"])
+    acceptor = Node(Votes(), partial(answer, size), address="acceptors", hears=heard)
     always = {name: partial(holds, name, quorums) for name in INVARIANTS}
     if size.rounds == 1:  # in the end it is `machine.commands` that counts a command once
         always[TWICE] = partial(once, quorums)
@@ -124,11 +129,15 @@ def forgotten(me: Writer, anew: bool) -> Writer:
     return replace(me, proposer=replace(me.proposer, promises=())) if anew else me
 
 
-def answer(mine: Votes, event: Event) -> tuple[Votes, list[Any]]:
+def answer(size: Size, mine: Votes, event: Event) -> tuple[Votes, list[Any]]:
     """One step of an acceptor. A vote goes on record, with its slot."""
     sender, request = event
     now, effects = log.STEPS["acceptor"](mine, request)  # type: ignore[operator]
-    said = [one.message for one in effects if isinstance(one, Send) and one.to == "sender"]
+    said: list[Any] = [
+        one.message for one in effects if isinstance(one, Send) and one.to == "sender"
+    ]
+    if size.forgetful:
+        said = [one for one in said if not isinstance(one.content, Refused)]
     cast_now = [InSlot(slot, vote) for slot, vote in cast(now, request, said) if slot is not None]
     return now, [*((sender, one) for one in said), *cast_now]
 
