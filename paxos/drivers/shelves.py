@@ -172,7 +172,10 @@ def undressed(size: Size, me: Client, anew: bool) -> Client:
     asks, knows = me.member.proposer, me.member.learner
     if knows.chosen:  # how it got there does not matter any more
         asks = Proposer(asks.identity, asks.quorums, "done")
-    asks, knows = replace(asks, promises=(), accepted=()), replace(knows, votes=())
+    kept = {name for name, _ in me.views}  # what is not used any more is not read again
+    promises = tuple(its for its in asks.promises if its[0] in kept)
+    asks = replace(asks, promises=promises, accepted=tuple(n for n in asks.accepted if n in kept))
+    knows = replace(knows, votes=tuple(its for its in knows.votes if its[1] in kept))
     return replace(me, member=replace(me.member, proposer=asks, learner=knows))
 
 
@@ -262,9 +265,11 @@ def vain(now: List) -> bool:
     """Does the newest entry change nothing for any reader?"""
     memory = blank(passive.start("client", "", None, ()).member)  # type: ignore[arg-type, union-attr]
     view, _ = read(View(GENESIS, memory), 0, now.things[:-1])
+    if view.trouble:  # nobody reads as far as that
+        return True
     then, replies = read(view, len(now.things) - 1, now.things[-1:])
     refused = all(isinstance(one, Refused) for one in replies or ())
-    return replies is not None and refused and then.memory == view.memory
+    return refused and not then.trouble and then.memory == view.memory
 
 
 # What must hold of a step.
