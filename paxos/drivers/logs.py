@@ -17,19 +17,21 @@ from typing import Any
 from ..protocol import log, safety
 from ..protocol.events import Answer, Decide, Propose, Send, Timeout
 from ..protocol.kinds import cast
-from ..protocol.log import NOOP, Writer
+from ..protocol.log import NOOP, Batch, Writer
 from ..protocol.machine import commands
 from ..protocol.messages import Accept, Command, InSlot, Refused
 from ..protocol.quorum import Flexible
 from ..protocol.votes import Votes
 from ..trace import Trace
-from . import simulator
+from . import simulator, worlds
 from .checker import Event, Node, Record, Verdict, World
 from .nodes import BEYOND, Beyond
 from .replay import staged
 
 INVARIANTS = ("agreement", "validity", "one value per ballot", "decided is chosen")
-TWICE, GAP = "no command is chosen twice", "the log can grow past a gap"
+LOGS, COUNTS = "a log is what was chosen", "a command counts once"
+TWICE, GROWS = "no command is chosen twice", "a log only grows"
+GAP, BOTH = "the log can grow past a gap", "a takeover can decide two slots"
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,23 @@ class Size:
     commands: int = 2  # of the first writer; the others have one
     rounds: int = 1  # the highest that a ballot may have
     crashes: int = 0  # at most so many in one run
+    values: None = None  # every command is one of its own
     phase1: int | None = None  # quorum sizes; a majority unless given
     phase2: int | None = None
     forgetful: int = 1
 
 
+@dataclass(frozen=True)
+class Known:
+    """Goes on record when a writer's log has come so far."""
+
+    slot: int
+    batch: Batch
+
+
 def log_world(size: Size) -> World:
     """The world of this size. Raises ValueError for one that cannot be."""
+    check(size)
     plain = simulated(size)
     simulator.check(plain)
     quorums, roles = simulator.quorums(plain), simulator.names(plain)
@@ -60,18 +72,21 @@ def log_world(size: Size) -> World:
             partial(alone, name, 1 if number else size.commands),
             partial(crashes, fresh),
             hears=tuple(roles["acceptor"]),
-            forgets=bool(size.forgetful and not size.crashes),
-            kept={"a log only grows": grows},
+            forgets=bool(size.forgetful),  # a vote for what it knows, an answer to a ballot it left
+            kept={GROWS: grows},
         )
     heard = tuple(roles["proposer"])
     acceptor = Node(Votes(), partial(answer, size), address="acceptors", hears=heard)
     always = {name: partial(holds, name, quorums) for name in INVARIANTS}
-    if size.rounds == 1:  # in the end it is `machine.commands` that counts a command once
+    always |= {LOGS: partial(as_chosen, quorums), COUNTS: partial(counted, quorums)}
+    if size.rounds == 1:  # later on it may be, and `machine.commands` counts it once
         always[TWICE] = partial(once, quorums)
+    possible = {GAP: past_a_gap} if size.proposers > 1 < size.commands else {}
+    possible |= {BOTH: taken_over} if size.proposers > 1 else {}
     return World(
         {**nodes, **dict.fromkeys(roles["acceptor"], acceptor)},
         always,
-        {GAP: past_a_gap} if size.proposers > 1 < size.commands else {},
+        possible,
         alike=tuple(roles["acceptor"]),
         crashes=size.crashes,
     )
@@ -94,6 +109,13 @@ def bad_run(size: Size, verdict: Verdict, news: bool = False) -> Trace:
     return staged(simulated(size), verdict.run, news)
 
 
+def check(size: Size) -> None:
+    """Refuse a world that cannot be, in one sentence that says what to do."""
+    worlds.check_sizes(size, size.proposers, "writer")
+    if not 1 <= size.commands <= 9:
+        raise ValueError(f"{size.commands} commands: use 1 to 9, for the first writer.")
+
+
 # What a node does.
 
 
@@ -108,6 +130,8 @@ def alone(name: str, most: int, me: Writer) -> Iterator[Propose | Timeout]:
 def take(size: Size, me: Writer, event: Event) -> tuple[Writer, list[Any]] | Beyond:
     """One step of a writer; BEYOND for one that needs a round too many."""
     sender, message = event
+    if sender and message.content.ballot.proposer != me.ballot.proposer:
+        return me, []  # a former life has asked
     now, effects = log.step(me, Answer(sender, message) if sender else message)
     if now.ballot.round > size.rounds:
         return BEYOND
@@ -118,6 +142,7 @@ def take(size: Size, me: Writer, event: Event) -> tuple[Writer, list[Any]] | Bey
                 out.append((to, content))
             case Decide():
                 out.append(effect)
+    out += [Known(slot, now.log[slot]) for slot in range(len(me.log), len(now.log))]
     return forgotten(now, bool(out)) if size.forgetful else now, out
 
 
@@ -182,18 +207,47 @@ def holds(name: str, quorums: Flexible, record: Record) -> bool:
     return all(name not in safety.broken(one) for one in each)
 
 
+def decided(quorums: Flexible, record: Record) -> dict[int, Batch]:
+    """What is chosen in each slot; of several batches one."""
+    chosen = {slot: safety.chosen(history(record, quorums, slot)) for slot in slots(record)}
+    return {slot: won[0].value for slot, won in sorted(chosen.items()) if won}
+
+
+def as_chosen(quorums: Flexible, record: Record) -> bool:
+    """Does every log hold in each slot what is chosen there? So one is the beginning of another."""
+    won = decided(quorums, record)
+    known = [one for its in record.values() for one in its if isinstance(one, Known)]
+    return all(won.get(one.slot) == one.batch for one in known)
+
+
+def counted(quorums: Flexible, record: Record) -> bool:
+    """Does no command count twice, though it may be chosen twice?"""
+    said = commands(decided(quorums, record).values())
+    return len(said) == len(set(said))
+
+
 def once(quorums: Flexible, record: Record) -> bool:
     """Is no command chosen in two slots?"""
-    chosen = (safety.chosen(history(record, quorums, slot)) for slot in sorted(slots(record)))
-    batches = [won[0].value for won in chosen if won]
+    batches = decided(quorums, record).values()
     return len(commands(batches)) == sum(map(len, batches))
 
 
 def past_a_gap(record: Record) -> bool:
     """Does somebody know of a no-op, and of what is decided after it?"""
     for its in record.values():
-        known = {one.value.slot: one.value.content for one in its if isinstance(one, Decide)}
-        if any(known[slot] == NOOP and slot + 1 in known for slot in known):
+        log = {one.slot: one.batch for one in its if isinstance(one, Known)}
+        if any(log[slot] == NOOP and slot + 1 in log for slot in log):
+            return True
+    return False
+
+
+def taken_over(record: Record) -> bool:
+    """Has a ballot decided two slots, one of them for another than its leader?"""
+    for its in record.values():
+        led = [one for one in its if isinstance(one, Decide)]
+        if len({one.value.slot for one in led}) > 1 and any(
+            command.client != one.ballot.proposer for one in led for command in one.value.content
+        ):
             return True
     return False
 
