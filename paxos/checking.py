@@ -226,7 +226,7 @@ def broken(act: str, options: argparse.Namespace) -> int:
 
 
 def search(
-    options: argparse.Namespace, world: Any, by: Callable[..., Verdict] = check, **how: Any
+    options: argparse.Namespace, world: Any, by: Callable[..., Verdict] | None = None, **how: Any
 ) -> Verdict:
     """Search, and report progress where it takes long."""
     if options.limit < 1:
@@ -244,10 +244,10 @@ def search(
             print(f"\r{line}\x1b[K" if live else line, end="" if live else "\n", file=sys.stderr)
             sys.stderr.flush()
 
-    if by is check:
+    if by is None:
         how["only"] = getattr(options, "only", None)
     try:
-        return by(
+        return (by or check)(
             world,
             symmetry=options.symmetry,
             limit=options.limit,

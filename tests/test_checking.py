@@ -10,7 +10,7 @@ from paxos.drivers.replay import replay
 from paxos.outcome import broken
 from paxos.trace import loads
 
-BROKEN = "adopt no vote"
+BROKEN, LARGER = "adopt no vote", "a larger ballot ignored"
 
 
 def run(*words):
@@ -64,6 +64,12 @@ def test_a_counterexample_is_a_trace_that_can_be_drawn(tmp_path, capsys):
         (["lamport"], 0, "safe", None),
         (["lamport", "--without", BROKEN], 1, "violated", "agreement"),
         (["lamport", "--level", "voting"], 0, "safe", None),
+        (["disk"], 0, "safe", None),
+        (["disk", "--disks", "2", "--crashes", "1"], 0, "safe", None),
+        (["disk", "--without", "read before the write"], 1, "violated", "agreement"),
+        (["disk", "--without", BROKEN], 1, "violated", "agreement"),
+        (["synod", "--disks", "2"], 0, "safe", None),
+        (["synod", "--disks", "1", "--without", LARGER], 1, "violated", "agreement"),
     ],
     ids=str,
 )
@@ -125,6 +131,11 @@ def test_where_names_are_remembered_the_count_is_a_lower_bound(capsys):
         (["lamport", "--without", "promise not saved before the reply"], "check static instead"),
         (["lamport", "--without", "a ballot used twice"], "check static instead"),
         (["static", "--phase1", "1"], "can miss each other"),
+        (["disk", "--clients", "2", "--values", "3"], "each comes from a client"),
+        (["lamport", "--without", LARGER], "check static instead"),
+        (["synod", "--without", BROKEN], "check disk instead"),
+        (["synod", "--without", "back without reading"], "check disk instead"),
+        (["synod", "--disks", "0"], "0 disks: use 1 to 9"),
         (["lamport", "--ballots", "0"], "0 ballots: use 1 to 99"),
         (["lamport", "--without", "votes kept for the next ballot"], "check static instead"),
         (["lamport", "--level", "voting", "--without", BROKEN], "has no rule to break"),
@@ -194,6 +205,22 @@ def test_where_there_is_no_bad_run_nothing_is_written(tmp_path, capsys):
     assert run("static", "--acceptors", "1", "--counterexample", str(file)) == 0
     assert not file.exists()
     assert "no bad run" in capsys.readouterr().err
+
+
+def test_a_bad_run_over_disks_is_a_file_that_can_be_followed(tmp_path, capsys):
+    file = tmp_path / "bad.ndjson"
+    assert run("disk", "--without", LARGER, "--counterexample", str(file)) == 1
+    assert "BROKEN: agreement" in capsys.readouterr().out
+    trace = loads(file.read_text(encoding="utf-8"))
+    assert "agreement" in broken(trace)
+    assert replay(trace) != trace
+
+
+def test_a_bad_run_of_the_model_is_told_with_the_names_of_disks(capsys):
+    assert run("synod", "--disks", "2", "--without", LARGER) == 1
+    out = capsys.readouterr().out
+    for words in ("p1   prepares 1.p1", "writes d1", "writes d2", "is told v1", "is told v2"):
+        assert words in out
 
 
 def test_a_search_can_be_stopped(monkeypatch, capsys):
