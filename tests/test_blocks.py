@@ -97,6 +97,19 @@ def test_whoever_knows_the_decision_knows_it_for_all():
     assert join(known, BENS).chosen == join(BENS, known).chosen == Chosen(A1, "Ann")
 
 
+def test_of_two_flags_one_stays_in_whatever_order_they_are_put_together():
+    """A second life that did not find the first one's flag is told of its own ballot.
+
+    Were the order to count, a third life that found the first flag would be refused by the disk
+    that has the second, would not find out why, and would wait there for ever.
+    """
+    first, second = (Block(NEW.memory, Chosen(ballot, "Ann")) for ballot in (A1, A2))
+    assert join(first, second) == join(second, first) == second
+    assert store(disk(ann=first), Write("ann", second))[0] == disk(ann=second)
+    now, effects = store(disk(ann=second), Write("ann", first))
+    assert (now, effects) == (disk(ann=second), (Send("sender", Written(second)),))
+
+
 # What an acceptor would answer.
 
 

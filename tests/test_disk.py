@@ -6,7 +6,7 @@ from worlds import A1, A2, B1, B2
 from paxos.protocol import disk
 from paxos.protocol.acceptor import Acceptor
 from paxos.protocol.ballot import NO_BALLOT, Ballot
-from paxos.protocol.blocks import Block, Disk
+from paxos.protocol.blocks import Block, Disk, store
 from paxos.protocol.disk import Processor, start, step
 from paxos.protocol.events import Answer, Decide, Opened, Propose, Send, Timeout, Wait
 from paxos.protocol.messages import Accept, Blocks, Chosen, Command, InSlot, Read, Write, Written
@@ -244,6 +244,23 @@ def test_what_was_voted_late_is_not_overwritten_by_the_ballot_in_progress():
 def test_an_older_write_that_comes_late_says_nothing_new():
     me, _ = ann(*PROMISED)
     assert step(me, Answer("d1", Written(MINE))) == (me, ())
+
+
+def test_a_flag_of_another_ballot_is_owned_so_that_the_next_write_is_taken():
+    """A life that was told of ballot 1 left its flag on d1, the next one that of ballot 2 on d2.
+
+    Then d1 is gone. Without this nothing that we write to d2 would ever be taken.
+    """
+    first, second = (Block(VOTED.memory, Chosen(ballot, "Ann")) for ballot in (A1, A2))
+    me, _ = ann(Opened(), shows("d1", ann=first), shows("d3", ann=VOTED), Propose("Ann"))
+    d2 = Disk((("ann", second),))
+    _, (late,) = store(d2, Write("ann", me.block))
+    me, _ = step(me, Answer("d2", late.message))
+    me, effects = step(me, Timeout(me.member.ballot))
+    d2, taken = store(d2, *writes(effects))
+    assert taken[-1].message == Written(me.block)
+    _, effects = step(me, Answer("d2", Blocks(d2.blocks)))
+    assert Decide(A2, "Ann") in effects
 
 
 def test_before_it_is_ready_nothing_that_was_written_is_heard():

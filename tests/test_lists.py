@@ -136,8 +136,9 @@ def test_a_list_begins_with_its_genesis():
         assert view.memory == Acceptor()
 
 
-def test_a_list_with_nothing_in_it_yet_is_no_trouble():
-    assert read(OPEN, 0, ()) == (OPEN, [])
+def test_a_list_with_nothing_in_it_is_no_trouble_and_no_answer():
+    """Not even its genesis: whoever counts it as heard would append to it, whatever list it is."""
+    assert read(OPEN, 0, ()) == (OPEN, None)
 
 
 def test_an_entry_shown_again_is_skipped():

@@ -90,6 +90,17 @@ def test_a_wish_made_offline_is_asked_for_as_soon_as_enough_lists_answer():
     assert (me.wishes, me.state) == ((), "proposer")
 
 
+def test_who_knows_the_decision_tells_it_offline_too():
+    """One list was heard before it was cut off, another after: enough to know, not to be online.
+
+    There is no alarm any more, so a wish that is kept would be kept for ever.
+    """
+    seen = (*ONLINE, shows("s1", *BENS), Timeout(NO_BALLOT), Timeout(NO_BALLOT))
+    me, effects = ann(*seen, shows("s2", *BENS))
+    assert (me.state, effects) == ("offline", (Decide(B1, "Ben"),))
+    assert step(me, Propose("Ann")) == (me, (Decide(B1, "Ben"),))
+
+
 def test_who_hears_from_too_few_lists_is_offline_and_goes_on_asking():
     for events, timer in (((*ONLINE, Timeout(NO_BALLOT), shows("s1")), NO_BALLOT), (ASKED, A1)):
         me, effects = ann(*events, Timeout(timer))

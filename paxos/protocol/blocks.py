@@ -27,8 +27,11 @@ class Block:
 
 def join(*blocks: Block) -> Block:
     """Blocks put together. Of one owner, the newer one has all that the older one had."""
-    known = (block.chosen for block in blocks if block.chosen)
-    return Block(union([block.memory for block in blocks]), next(known, None))
+    known = [block.chosen for block in blocks if block.chosen]
+    # Two lives may have been told of two ballots. In whatever order they are put together
+    # one must come of it, or a disk keeps one flag, we the other, and no write is taken.
+    chosen = max(known, key=lambda its: its.ballot, default=None)
+    return Block(union([block.memory for block in blocks]), chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,8 +93,8 @@ def read(
     at the same things, or they would not agree on what the list says.
     """
     known = view.things[after:]
-    if view.trouble or after > view.end:
-        return view, None
+    if view.trouble or after > view.end or not (things or view.things):
+        return view, None  # also if it shows nothing: which list is it?
     if things[: len(known)] != known[: len(things)]:  # loud: a promise may be gone
         return replace(view, trouble="what was read before has changed"), None
     if len(things) < len(known):  # behind: an old answer says nothing of now

@@ -38,7 +38,7 @@ class Client:
     sent: int = 0  # our entries so far
     heard: tuple[str, ...] = ()  # lists that have answered since we last asked
     online: bool = False  # enough lists answered when we last asked
-    wishes: tuple[Value, ...] = ()  # kept while we are offline
+    wishes: tuple[Value, ...] = ()  # kept while we are offline and know of no decision
     conditional: bool = False  # append only where we know the end
 
     @property
@@ -63,7 +63,7 @@ def step(me: Client, event: Opened | Propose | Answer | Timeout) -> Result:
         case Opened():  # look
             return look(me, NO_BALLOT)
 
-        case Propose(wish) if not me.online:  # keep it
+        case Propose(wish) if not (me.online or me.member.settled):  # keep it
             return replace(me, wishes=(*me.wishes, wish)), ()
 
         case Timeout(timer) if not (me.reaches(me.heard) or me.member.proposer.waits):
