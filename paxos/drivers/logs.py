@@ -4,8 +4,9 @@ Message by message, as in `worlds`; acceptors remember one promise, and a vote f
 
 Two short cuts (`Size.forgetful`), each compared with the long way in the tests:
 
-* a writer forgets the votes and promises that have not led to anything yet: it can hear them again at
-  any later time, so what it could have done with them it still can;
+* a writer forgets the votes and promises that have not led to anything yet, and also when it hears of
+  another slot or ballot: it can hear them again at any later time, so what it could have done with
+  them it still can;
 * nobody is refused: that would only make a writer step back, and it may lose patience at any time.
 """
 
@@ -15,11 +16,13 @@ from functools import partial
 from typing import Any
 
 from ..protocol import log, safety
+from ..protocol.ballot import Ballot
 from ..protocol.events import Answer, Decide, Propose, Send, Timeout
 from ..protocol.kinds import cast
+from ..protocol.learner import Learner
 from ..protocol.log import NOOP, Batch, Writer
 from ..protocol.machine import commands
-from ..protocol.messages import Accept, Command, InSlot, Refused
+from ..protocol.messages import Accept, Command, InSlot, Promises, Refused
 from ..protocol.quorum import Flexible
 from ..protocol.votes import Votes
 from ..trace import Trace
@@ -132,6 +135,8 @@ def take(size: Size, me: Writer, event: Event) -> tuple[Writer, list[Any]] | Bey
     sender, message = event
     if sender and message.content.ballot.proposer != me.ballot.proposer:
         return me, []  # a former life has asked
+    if sender and size.forgetful:
+        me = attending(me, message)
     now, effects = log.step(me, Answer(sender, message) if sender else message)
     if now.ballot.round > size.rounds:
         return BEYOND
@@ -144,6 +149,25 @@ def take(size: Size, me: Writer, event: Event) -> tuple[Writer, list[Any]] | Bey
                 out.append(effect)
     out += [Known(slot, now.log[slot]) for slot in range(len(me.log), len(now.log))]
     return forgotten(now, bool(out)) if size.forgetful else now, out
+
+
+def attending(me: Writer, message: InSlot) -> Writer:
+    """Without what was noted of other slots and ballots than those that this answer is about."""
+    its = message.content
+    if isinstance(its, Promises):
+        return replace(me, learners=noted(me, -1))
+    kept = noted(me, message.slot, getattr(its, "ballot", None))
+    return replace(me, learners=kept, votes=(), proposer=replace(me.proposer, promises=()))
+
+
+def noted(me: Writer, slot: int, ballot: Ballot | None = None) -> tuple[tuple[int, Learner], ...]:
+    """What is chosen, and the votes that were heard for this slot in this ballot."""
+    found = []
+    for at, one in me.learners:
+        votes = tuple(its for its in one.votes if (at, its[0]) == (slot, ballot))
+        if one.chosen or votes:
+            found.append((at, replace(one, votes=votes) if votes != one.votes else one))
+    return tuple(found)
 
 
 def forgotten(me: Writer, anew: bool) -> Writer:
