@@ -305,3 +305,13 @@ def test_what_was_appended_again_after_a_timeout_is_in_that_log_once():
 
 def test_what_is_no_entry_is_not_in_that_log():
     assert alone((GENESIS, "junk", Entry("ann", 0, "a"))) == ("a",)
+
+
+def test_what_was_appended_to_the_wrong_log_counts_in_none():
+    strangers = [
+        Entry("zoe", number, request, log="boat")
+        for number, request in enumerate((Prepare(B1), Accept(B1, "Boat")))
+    ]
+    view, replies = read(OPEN, 0, (GENESIS, *strangers, ASK, VOTE))
+    assert replies == [Promise(A1, None), Accepted(A1, "Ann")]
+    assert view.memory.vote == Accept(A1, "Ann") and not view.trouble

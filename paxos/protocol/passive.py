@@ -125,8 +125,8 @@ def carry_out(me: Client, member: Any, effects: Iterable[Effect]) -> Result:
         if not isinstance(effect, Send):
             out.append(effect)
             continue
-        entry = Entry(me.identity, sent, effect.message)
         for name, view in me.views:
+            entry = Entry(me.identity, sent, effect.message, view.genesis.log)
             at = view.end + sent - me.sent if me.conditional else None
             out += [Send(name, Append(entry, at))] if not view.trouble else []
         sent += 1
