@@ -199,4 +199,62 @@ LOGS: tuple[Mutation, ...] = (
         why="A command that is on its way into one slot is put into the next one too.",
         proposers=1,
     ),
+    in_a_log(
+        "a promise for one slot only",
+        "protocol.votes:vote",
+        (
+            "now, effects = acceptor.step( Acceptor(mine.promised, votes.get(slot)), request.content )",
+            "fresh = isinstance(request.content, Accept) and slot not in votes\n"
+            "    promised = NO_BALLOT if fresh else mine.promised\n"
+            "    now, effects = acceptor.step(Acceptor(promised, votes.get(slot)), request.content)",
+        ),
+        (
+            "mine = Votes(now.promised, in_order(votes))",
+            "mine = Votes(max(mine.promised, now.promised), in_order(votes))",
+        ),
+        why="In a slot in which it has not voted, an acceptor heeds no promise.",
+        commands=1,
+    ),
+    in_a_log(
+        "a promise reports too few slots",
+        "protocol.votes:in_slot",
+        ("if its[0] >= slot)", "if its[0] > slot)"),
+        why="The first slot after the new leader's log is voted on, and nobody tells.",
+        commands=1,
+    ),
+    in_a_log(
+        "adopt the oldest vote in a slot",
+        "protocol.log:take_over",
+        (BOUND, "value = next((its.value for n, its in w.votes if n == slot), NOOP)"),
+        why="The votes for a slot are in order of their ballots, and the first of them was overruled.",
+        commands=1,
+        rounds=2,
+    ),
+    in_a_log(
+        "a log that jumps over a gap",
+        "protocol.log:learn",
+        (
+            "while (known := learners.get(len(log))) and known.chosen:\n        learners.pop(len(log))",
+            "while known := next((one for one in learners.values() if one.chosen), None):\n"
+            "        learners = {n: one for n, one in learners.items() if one != known}",
+        ),
+        dies="a log is what was chosen",
+        why="What is decided above a gap is taken for the next entry.",
+        proposers=1,
+    ),
+    in_a_log(
+        "a command counts twice",
+        "protocol.machine:commands",
+        (
+            "dict.fromkeys(one for batch in log for one in batch)",
+            "one for batch in log for one in batch",
+        ),
+        dies="a command counts once",
+        why="A command may be decided in two slots, and then it is done twice.",
+        proposers=1,
+        acceptors=2,
+        rounds=3,
+        phase1=1,
+        phase2=2,
+    ),
 )
