@@ -190,6 +190,10 @@ DISKS, BLOCKS = "protocol.disk:step", "protocol.blocks:answers"
 READ = "union([block.memory for _, block in blocks.blocks])"
 LOOKED = "if who != mine or b > ballot"
 WROTE = 'return me, (Send("sender", Read()),)'
+UNHEEDED = (
+    "Blocks(tuple((who, replace(its, memory=replace(its.memory, promised=NO_BALLOT)))"
+    " for who, its in blocks.blocks))"
+)
 OPENED = "Processor(opened(name, quorums, many), name)"
 
 DISK = (
@@ -201,8 +205,11 @@ DISK = (
     ),
     on_disks(
         "a larger ballot ignored",
-        BLOCKS,
-        (LOOKED, "if who == mine and b > ballot"),
+        "protocol.disk:hear",
+        (
+            "answers(requests(me.member), me.name, blocks)",
+            f"answers(requests(me.member), me.name, {UNHEEDED})",
+        ),
         why="A vote is counted below a ballot that has read the disk already.",
     ),
     on_disks(

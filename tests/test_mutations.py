@@ -17,7 +17,7 @@ from paxos.figures import spacetime, views
 from paxos.mistakes import ACCEPTOR, PROMISE, SAVE, VOTE, wrong
 from paxos.mutations import BY_NAME, MUTATIONS, bad_run, changed, load, named, searched
 from paxos.outcome import broken
-from paxos.trace import dumps
+from paxos.trace import dumps, loads
 
 HERE = ("static", "disk")  # those of lists and logs have tests of their own
 DEADLY = {
@@ -44,6 +44,8 @@ def test_without_the_rule_the_property_dies(name):
     package = load(named(name))
     trace = package("drivers.small").WORLDS[named(name).protocol].bad_run(size, found)
     assert named(name).dies in package("outcome").broken(trace)
+    # The rules as they are judge it alike: what is broken is the protocol, not the judge.
+    assert named(name).dies in broken(loads(package("trace").dumps(trace)))
     if named(name).protocol == "static":  # a disk is read in more steps than a search takes
         assert len(list(trace.steps())) <= len(found.run)  # a crash between two steps is none
     # The simulator of that package follows the run; the rules as they are do not.

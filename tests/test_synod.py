@@ -45,9 +45,9 @@ def test_every_step_of_the_first_state_reads_an_own_block():
     assert said == [(p, f"reads its block on d{n}") for p in ("p1", "p2") for n in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("rule", ["a larger ballot ignored", "the votes of others ignored"])
-def test_without_the_rule_the_model_disagrees(rule):
-    explored = mutations.load(mutations.named(rule))("drivers.synod")
+def test_without_the_rule_the_model_disagrees():
+    rule = mutations.named("the votes of others ignored")
+    explored = mutations.load(rule)("drivers.synod")
     small = explored.Synod(disks=1)
     found = explored.explore(small)
     assert (found.verdict, found.invariant) == ("violated", "agreement")

@@ -7,12 +7,12 @@ Every message carries the number of the life in which its client asked, for the 
 reach only the life that asked for it. Without that an old read, answered before a write, would tell a
 client back from a crash that it had never written.
 
-Four short cuts (`Size.forgetful`), each compared with the long way in the tests:
+Five short cuts (`Size.forgetful`), each compared with the long way in the tests:
 
 * a disk shows its blocks to all whenever they change, unasked: a client may ask at any time, what it
   is shown may come at any later time, and counts only if its own block in it is the one it has now;
-* it shows what makes a difference: not a promise below the client's own, and nothing that would make
-  it step back, for it may lose patience at any time;
+* it shows what makes a difference: not a promise below the client's own;
+* no client steps back before a rival, for it may lose patience at any time;
 * clients begin with the empty disks read;
 * they forget what they have heard of a ballot that is over.
 """
@@ -24,11 +24,11 @@ from typing import Any
 
 from ..protocol import disk
 from ..protocol.ballot import NO_BALLOT
-from ..protocol.blocks import Block, Disk, answers, join, store
+from ..protocol.blocks import Block, Disk, join, store
 from ..protocol.events import Answer, Decide, Opened, Propose, Send, Timeout
 from ..protocol.kinds import cast
 from ..protocol.member import Member, blank
-from ..protocol.messages import Blocks, Prepare, Read, Refused, Write, Written
+from ..protocol.messages import Blocks, Read, Write, Written
 from ..protocol.quorum import Flexible
 from ..trace import Trace
 from . import simulator, worlds
@@ -226,7 +226,7 @@ def serve(size: Size, mine: Service, event: Event) -> tuple[Service, list[Any]]:
     told = list[Any](votes)
     if (now, shown) != (mine.disk, mine.shown):
         who = shown if now != mine.disk else shown - mine.shown
-        told += [(name, (life, it)) for name, life in sorted(who) for it in seen_by(name, now)]
+        told += [(name, (life, seen_by(name, now))) for name, life in sorted(who)]
     if isinstance(request, Write):
         late = [one for one in said if one != Written(request.block)]
         told += [
@@ -235,27 +235,19 @@ def serve(size: Size, mine: Service, event: Event) -> tuple[Service, list[Any]]:
     return Service(now, shown), told
 
 
-def seen_by(client: str, mine: Disk) -> Iterator[Blocks]:
+def seen_by(client: str, mine: Disk) -> Blocks:
     """What a disk shows to a client, without what makes no difference to it."""
     blocks: dict[str, Any] = dict(mine.blocks)
     known = [(who, block) for who, block in mine.blocks if block.chosen]
     own = blocks.get(client)
     if own is None:
-        yield Blocks(mine.blocks)
-        return
+        return Blocks(mine.blocks)
     if known and not own.chosen:
-        yield Blocks(tuple(sorted({client: own, known[0][0]: known[0][1]}.items())))
-        return
-    asks = own.memory
-    request = (
-        asks.vote if asks.vote and asks.vote.ballot == asks.promised else Prepare(asks.promised)
-    )
-    if any(isinstance(one, Refused) for one in answers([request], client, Blocks(mine.blocks))):
-        return
+        return Blocks(tuple(sorted({client: own, known[0][0]: known[0][1]}.items())))
     for who, block in mine.blocks:
-        if who != client and block.memory.promised < asks.promised:
+        if who != client and block.memory.promised < own.memory.promised:
             blocks[who] = replace(block, memory=replace(block.memory, promised=NO_BALLOT))
-    yield Blocks(tuple(blocks.items()))
+    return Blocks(tuple(blocks.items()))
 
 
 def rises(before: Service, after: Service) -> bool:
@@ -309,7 +301,7 @@ def spelled(size: Size, run: Sequence[Move]) -> list[Move]:
         told.append([move._replace(event=(sender, what))])
         if size.forgetful and isinstance(what, Blocks):
             when, all = next(
-                one for one in shown[sender][::-1] if what in seen_by(move.node, one[1])
+                one for one in shown[sender][::-1] if what == seen_by(move.node, one[1])
             )
             told[-1] = [Move(move.node, (sender, Blocks(all.blocks)))]
             me = nodes[move.node].state
