@@ -13,8 +13,9 @@ from ..protocol.ballot import Ballot
 from ..protocol.blocks import Block
 from ..protocol.events import Decide, Effect, Save, Send
 from ..protocol.kinds import PROTOCOLS
+from ..protocol.learner import Learner
 from ..protocol.lists import Entry, Genesis, View
-from ..protocol.messages import Accept
+from ..protocol.messages import Accept, Command
 from ..trace import Open, Step, Trace, text
 from .words import message
 
@@ -96,7 +97,11 @@ def shown(trace: Trace, value: Any) -> str:
         case Ballot():
             return trace.short(value)
         case Accept(ballot, what):
-            return f"{trace.short(ballot)} {what}"
+            return f"{trace.short(ballot)} {text(what)}"
+        case Learner(_, votes, known):
+            return shown(trace, known or votes)
+        case Command():
+            return text(value)
         case () | None:
             return "none"
         case View(trouble=str(why)) if why:
