@@ -45,7 +45,7 @@ class Size:
 
     clients: int = 2
     services: int = 3
-    rounds: int = 2  # the highest that a ballot may have
+    rounds: int = 1  # the highest that a ballot may have
     values: int | None = None  # different wishes; None: everybody has one of its own
     crashes: int = 0  # at most so many in one run; who crashed comes back as another
     lost: int = 0  # appends that a list acknowledges and loses, at most
