@@ -241,6 +241,16 @@ def test_what_was_voted_late_is_not_overwritten_by_the_ballot_in_progress():
     assert me.block.memory == LATE.memory
 
 
+def test_what_a_former_life_had_asked_must_not_be_heard():
+    """Why drivers drop it: ann was told "Ann" in ballot 1, and votes for "Ben" in ballot 1."""
+    told = (*PROMISED, shows("d1", ann=VOTED), shows("d2", ann=VOTED))
+    assert Decide(A1, "Ann") in ann(*told)[1]
+    read_when_she_opened = (shows("d1"), shows("d2"))
+    read_in_phase_1 = (shows("d1", ann=MINE), shows("d2", ann=MINE))
+    _, effects = ann(Opened(), *read_when_she_opened, Propose("Ben"), *read_in_phase_1)
+    assert writes(effects) == [Write("ann", Block(Acceptor(A1, Accept(A1, "Ben"))))]
+
+
 def test_an_older_write_that_comes_late_says_nothing_new():
     me, _ = ann(*PROMISED)
     assert step(me, Answer("d1", Written(MINE))) == (me, ())

@@ -355,3 +355,10 @@ def test_each_role_opens_with_nothing():
     assert start("acceptor", "x", ALONE) == Votes()
     assert start("learner", "l1", ALONE) == Writer(Proposer("l1", ALONE))
     assert log.STEPS["learner"] is log.STEPS["proposer"]
+
+
+def test_the_log_need_not_keep_the_order_in_which_one_client_asked():
+    """The second slot's request arrives, the first one's does not: what was asked first comes last."""
+    events = (*LEADING, Propose("y"), Timeout(A1), promised((1, Accept(A1, (Y,))), ballot=A2))
+    _, effects = writer(*events)
+    assert asked(effects) == {0: Accept(A2, NOOP), 1: Accept(A2, (Y,)), 2: Accept(A2, (X,))}

@@ -21,7 +21,11 @@ from .votes import fold
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """A client, with the name under which it owns a block on every disk."""
+    """A client, with the name under which it owns a block on every disk.
+
+    No answer to what a life before a crash asked may reach the next: read before the last
+    votes of that life, it would do for the next one's recovery, and for its phase 1.
+    """
 
     member: Member | Writer
     name: str

@@ -12,7 +12,11 @@ Board = tuple[tuple[str, str], ...]  # (name, value), in order of name
 
 
 def commands(log: Iterable[tuple[Command, ...]]) -> tuple[Command, ...]:
-    """The entries of a log, in order. A command that was decided twice counts once."""
+    """The entries of a log, in order. A command that was decided twice counts once.
+
+    Of slots asked for at once a later one may be decided first, and what one client asked
+    first be asked again behind it: only within a batch its commands keep their order.
+    """
     return tuple(dict.fromkeys(one for batch in log for one in batch))
 
 

@@ -152,6 +152,7 @@ class Disks:
     def append(self, texts: Iterable[str]) -> list[Command]:
         """Append to the log, and return all that it has by then, in order.
 
+        Our texts may stand in another order than they were given in, and others' between them.
         If we are killed before we are told, then nobody knows whether it was appended: asked again,
         it may be there twice.
         """
