@@ -84,7 +84,7 @@ WORLDS: dict[str, Small] = {
         logs.Size,
         logs.log_world,
         logs.bad_run,
-        (*logs.INVARIANTS, logs.TWICE, "a log only grows"),
+        (*logs.INVARIANTS, logs.LOGS, logs.COUNTS, logs.GROWS),
         {
             "proposers": "who write",
             "acceptors": "who vote",
