@@ -4,9 +4,11 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from worlds import storms
 
 from paxos.drivers.simulator import simulate
 from paxos.figures import disks
+from paxos.figures.theme import text_width
 from paxos.figures.words import senses
 from paxos.outcome import chosen, final
 from paxos.protocol.events import Answer, Decide
@@ -40,6 +42,36 @@ def test_the_grid_can_be_read(world, protocol):
     for seed in range(8):
         figure = disks.grid(simulate(protocol=protocol, seed=seed, **WORLDS[world]))
         assert figure.faults == ()
+
+
+FOUND = [  # by the nightly drawings: two reads of one disk were answered in one moment
+    ("disk", "repeating", 10000),
+    ("disk", "repeating", 10013),
+    ("disk", "three proposers", 10006),
+    ("disk-log", "repeating", 10002),
+    ("disk-log", "outages", 10009),
+]
+
+
+@pytest.mark.parametrize(("protocol", "storm", "seed"), FOUND)
+def test_what_happens_in_one_moment_stands_side_by_side(protocol, storm, seed):
+    run = disks.beginning(simulate(protocol=protocol, seed=seed, **storms(protocol)[storm]))
+    assert disks.grid(run).faults == ()
+    looks = [(one.at, one.disk) for one in disks.looks(run)]
+    assert len(set(looks)) < len(looks), "a run in which this can go wrong"
+    things = [*disks.cells(run), *disks.looks(run), *disks.turns(run), *disks.deeds(run)]
+    places, ends = disks.aside(things, disks.clock(run)), {}
+    for thing, at in sorted(places, key=lambda one: one[1]):
+        assert at >= ends.get(thing.row, 0) - 0.001
+        ends[thing.row] = at + thing.wide
+
+
+def test_a_vote_is_written_out_where_there_is_room():
+    wish = "book saturday"
+    figure = disks.grid(simulate(protocol="disk", wishes=[(0, "ann", wish)], proposers=1))
+    said = [one.text for one in shapes(figure, "text", "f-accepted", "t-bold")]
+    assert text_width(f"1.ann {wish}", 12, "bold") > disks.CELL, "more than a cell must have"
+    assert f"1.ann {wish}" in said and figure.faults == ()
 
 
 @pytest.mark.parametrize("world", ["quiet", "loss", "outages", "crashes"])

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 
 import pytest
+from worlds import storms
 
 from paxos.drivers.simulator import simulate
 from paxos.figures import lists, theme
@@ -80,6 +81,40 @@ def test_a_run_can_be_read_at_any_moment(name):
     run = simulate(**RUNS[name])
     for at in (None, 0, run.records[-1].at // 3, run.records[-1].at // 2):
         assert lists.of_trace(run, at).faults == ()
+
+
+FOUND = [  # by the nightly drawings: what a reader saw in two lists ran into each other
+    ("crashing", 10003),
+    ("splitting", 10000),
+    ("all at once", 10001),
+    ("five acceptors", 10002),
+    ("flexible", 10005),
+    ("outages", 10008),
+    ("bad services", 10000),
+]
+
+
+@pytest.mark.parametrize(("storm", "seed"), FOUND)
+def test_what_is_read_stays_under_its_list(storm, seed):
+    run = simulate(protocol="passive-log", seed=seed, **storms("passive-log")[storm])
+    assert lists.of_trace(run).faults == ()
+
+
+def test_who_is_told_again_after_a_crash_is_quoted_once():
+    run = simulate(protocol="passive-log", seed=10003, **storms("passive-log")["crashing"])
+    steps = [one for one in run.steps() if one.node == "ann"]
+    told = [e.value for s in steps for e in s.effects[: s.done] if isinstance(e, Decide)]
+    assert len(told) > len(set(told)), "a run in which it matters"
+    words, true = lists.outcome(run, "ann")
+    assert true and words.count("(slot ") == len(set(told)) == 4
+
+
+def test_a_vote_of_a_log_is_read_with_its_slot():
+    run = simulate(protocol="passive-log", seed=1)
+    for one in (lists.column(run, where, run.of("client")) for where in run.of("list")):
+        labels = {f"{mark.label} {mark.note}" for mark in one.entries if mark.kind == "accept"}
+        votes = {view.text for view in one.views.values()} - {"no vote"}
+        assert votes and votes <= labels
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -4,10 +4,10 @@ A cell is what a block holds, from when on: its promise, and under it its vote. 
 blocks of one disk; its dot is in the row of whoever reads, in the colour of what the answer means.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from ..outcome import Chosen, chosen
 from ..protocol.acceptor import Acceptor
@@ -36,6 +36,10 @@ class Cell:
     knows: bool  # the owner has put down what is chosen
 
     @property
+    def row(self) -> tuple[str, str]:
+        return self.disk, self.owner
+
+    @property
     def wide(self) -> float:
         words = max(text_width(self.promise, 12), text_width(self.vote, 12, "bold"))
         return min(words, CELL) + 16 + 14 * self.knows
@@ -50,6 +54,14 @@ class Look:
     reader: str
     kind: str
 
+    @property
+    def row(self) -> tuple[str, str]:
+        return self.disk, ""
+
+    @property
+    def wide(self) -> float:
+        return text_width(self.reader, 11) + 4
+
 
 @dataclass(frozen=True)
 class Deed:
@@ -60,6 +72,26 @@ class Deed:
     mark: str  # prepare, accept, refused, crash or knows
 
     wide = 25.0
+
+    @property
+    def row(self) -> tuple[str, str]:
+        return "", self.client
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A client or a disk gets out of reach, or is back."""
+
+    at: int
+    row: tuple[str, str]
+
+    @property
+    def wide(self) -> float:
+        return 6.0 * bool(self.row[0])  # of a disk; a client's crash is a deed, and as wide as one
+
+
+Thing = Cell | Look | Deed | Turn
+Mark = TypeVar("Mark", Cell, Look, Deed, Thing)
 
 
 def grid(trace: Trace) -> Figure:
@@ -77,13 +109,13 @@ def grid(trace: Trace) -> Figure:
         sheet.line(x[one.at], TOP - 16, x[one.at], bottom, "gold", thick)
     outlines(sheet, trace, rows, right)
     for row, y in rows.items():
-        mine = [one for one in found if (one.disk, one.owner) == row]
-        ends = [*(x[one.at] for one in mine[1:]), right]
-        for its, end in zip(mine, ends[: len(mine)], strict=True):
-            block(sheet, its, x[its.at], y, end, [won.proposal for won in instants])
+        mine = list(aside((one for one in found if one.row == row), x))
+        ends = [*(at for _, at in mine[1:]), right]
+        for (its, at), end in zip(mine, ends[: len(mine)], strict=True):
+            block(sheet, its, at, y, end, [won.proposal for won in instants])
     lanes(sheet, trace, x, rows, right)
-    for deed in deeds(trace):
-        doing(sheet, deed, x[deed.at], rows["", deed.client] + DEED / 2)
+    for deed, at in aside(deeds(trace), x):
+        doing(sheet, deed, at, rows[deed.row] + DEED / 2)
     stars(sheet, instants, x)
     below = legend(sheet, trace, bottom + 20)
     if rest := len(whole.records) - len(trace.records):
@@ -143,7 +175,8 @@ def block(sheet: Drawing, one: Cell, x: float, y: float, end: float, won: list[A
         sheet.rect(x, y + 2, end - x - 2, ROW - 4, "gold", None, 2, 2)
     sheet.text(x + 8, y + (15 if one.vote else 22), fit(one.promise, CELL, 12), "promise", 12)
     if one.vote:
-        sheet.text(x + 8, y + 29, fit(one.vote, CELL, 12, "bold"), "accepted", 12, "bold")
+        vote = fit(one.vote, max(CELL, end - x - 14), 12, "bold")
+        sheet.text(x + 8, y + 29, vote, "accepted", 12, "bold")
     if one.knows:
         sheet.knows(x + one.wide - 10, y + 11)
 
@@ -156,30 +189,33 @@ def lanes(
     right: float,
 ) -> None:
     """When clients are up, and disks within reach; who reads, in the colour of what it meant."""
-    for name in dict.fromkeys(disk or owner for disk, owner in rows):
-        line = rows["", name] + DEED / 2 if ("", name) in rows else rows[name, ""] + 9
-        since, up = LEFT + 6, True
-        for record in trace.records:
-            if isinstance(record, Crash | Open) and record.node == name:
-                if up and isinstance(record, Open):  # the start
-                    continue
-                lane(sheet, trace.role(name), since, x[record.at], line, up)
-                since, up = x[record.at], isinstance(record, Open)
-        lane(sheet, trace.role(name), since, right, line, up)
-    for look in looks(trace):
-        at, y = x[look.at], rows[look.disk, ""]
-        colour = "muted" if look.kind == "plain" else look.kind
-        sheet.line(at, y - 3, at, y + 3, colour, 2)
-        sheet.text(at, y + 13, look.reader, colour, 11)
+    things: list[Thing] = [*looks(trace), *turns(trace)]
+    places = list(aside(things, x))
+    for row, y in rows.items():
+        if "" in row:
+            ends = [at for one, at in places if isinstance(one, Turn) and one.row == row]
+            for number, (start, end) in enumerate(pairwise([LEFT + 6, *ends, right])):
+                lane(sheet, row, start, end, y, number % 2 == 0)
+    for look, at in places:
+        if isinstance(look, Look):
+            y, colour = rows[look.row], "muted" if look.kind == "plain" else look.kind
+            sheet.line(at, y - 3, at, y + 3, colour, 2)
+            sheet.rect(at, y + 4, look.wide - 4, 13, None, "paper", 0)
+            sheet.text(at, y + 13, look.reader, colour, 11)
 
 
-def lane(sheet: Drawing, role: str, start: float, end: float, y: float, up: bool) -> None:
+def lane(
+    sheet: Drawing, row: tuple[str, str], start: float, end: float, y: float, up: bool
+) -> None:
     """A client's lane, dotted while it is down; a disk's, drawn only while it is out of reach."""
-    if role == "client":
-        sheet.line(start, y, end, y, *(("muted", 1.2, "") if up else ("lost", 1.2, "1 5")))
-    elif not up:
+    disk, _ = row
+    y += 9 if disk else DEED / 2
+    if not up:
         sheet.line(start, y, end, y, "lost", 1.2, "1 5")
-        for cap in (start, end):
+    elif not disk:
+        sheet.line(start, y, end, y, "muted", 1.2)
+    for cap in (start, end):
+        if disk and not up:
             sheet.line(cap, y - 6, cap, y + 6, "muted", 2)
 
 
@@ -191,7 +227,7 @@ def doing(sheet: Drawing, deed: Deed, x: float, y: float) -> None:
         sheet.rect(x - 2, y - 7, 13, 14, None, "paper", 0)
         sheet.text(x, y + 5, "×", "refused", 15, "bold")
     elif deed.mark == "crash":
-        sheet.crash(x, y)
+        sheet.crash(x + 3, y)
     else:
         sheet.knows(x + 5, y)
 
@@ -298,23 +334,40 @@ def deeds(trace: Trace) -> Iterator[Deed]:
             yield from (Deed(record.at, record.node, mark) for mark in marks)
 
 
+def turns(trace: Trace) -> Iterator[Turn]:
+    """When a client or a disk goes, and when it is back."""
+    down = set[str]()
+    for record in trace.records:
+        if isinstance(record, Crash | Open) and isinstance(record, Open) == (record.node in down):
+            down ^= {record.node}
+            if record.node in trace.of("disk"):
+                yield Turn(record.at, (record.node, ""))
+            elif record.node in trace.of("client"):
+                yield Turn(record.at, ("", record.node))
+
+
 def clock(trace: Trace) -> dict[int, float]:
     """Where each moment is on the sheet: far enough from what would be written over."""
-    marks: dict[int, list[tuple[tuple[str, str], float]]] = {}
-    for one in cells(trace):
-        marks.setdefault(one.at, []).append(((one.disk, one.owner), one.wide))
-    for deed in deeds(trace):
-        marks.setdefault(deed.at, []).append((("", deed.client), deed.wide))
-    for look in looks(trace):
-        marks.setdefault(look.at, []).append(((look.disk, ""), text_width(look.reader, 11) + 4))
+    marks: dict[int, list[Thing]] = {}
+    found: list[Thing] = [*cells(trace), *looks(trace), *turns(trace), *deeds(trace)]
+    for one in found:
+        marks.setdefault(one.at, []).append(one)
     times = sorted({0, *(record.at for record in trace.records)})
     x, room = {times[0]: LEFT + 14}, dict[tuple[str, str], float]()
     for before, now in pairwise([times[0], *times]):
         if now > before:
             x[now] = x[before] + SCALE * min((now - before) / trace.header.tick, GAP)
-        for row, _ in marks.get(now, ()):
-            x[now] = max(x[now], room.get(row, 0))
-        for row, wide in marks.get(now, ()):
-            room[row] = max(room.get(row, 0), x[now]) + wide
+        things = marks.get(now, [])
+        x[now] = max([x[now], *(room.get(one.row, 0) for one in things)])
+        room |= {one.row: at + one.wide for one, at in aside(things, x)}
     x[times[-1] + 1] = max([x[times[-1]], *room.values()])
     return x
+
+
+def aside(things: Iterable[Mark], x: dict[int, float]) -> Iterator[tuple[Mark, float]]:
+    """Each thing with its place; what one row has of one moment stands side by side."""
+    room: dict[tuple[int, tuple[str, str]], float] = {}
+    for one in things:
+        at = room.get((one.at, one.row), x[one.at])
+        room[one.at, one.row] = at + one.wide
+        yield one, at

@@ -232,14 +232,12 @@ def reading(sheet: Drawing, lists: Sequence[Column], reader: str, top: float, sp
     rows = 1
     for number, one in enumerate(lists):
         view = one.views.get(reader)
-        lines = wrap(view.text, space.pitch - GAP, 12, "bold") if view else ["–"]
+        lines = wrap(view.text, space.across, 12, "bold") if view else ["–"]
         middle = PAD + space.pitch * number + space.gutter + space.across / 2
         rows = max(rows, len(lines))
         for row, words in enumerate(lines):
             look = ("ink", 12, "bold") if view else ("muted", 12, "regular")
-            half = text_width(words, 12, look[2]) / 2
-            at = min(middle, sheet.width - PAD - half)
-            sheet.text(at, top + 54 + 16 * row, words, *look, anchor="middle")
+            sheet.text(middle, top + 54 + 16 * row, words, *look, anchor="middle")
     return top + 54 + 16 * (rows - 1)
 
 
@@ -355,8 +353,12 @@ def client(trace: Trace, who: str) -> Any:
 def vote_in(trace: Trace, view: lists.View) -> str:
     """The vote that a reader finds in a list: the last one of a log."""
     memory = view.memory
-    votes = [vote for _, vote in memory.votes] if isinstance(memory, Votes) else [memory.vote]
-    last = votes[-1] if votes else None
+    if isinstance(memory, Votes):
+        says = [
+            f"#{slot} {trace.short(vote.ballot)} {text(vote.value)}" for slot, vote in memory.votes
+        ]
+        return says[-1] if says else "no vote"
+    last = memory.vote
     return f"{trace.short(last.ballot)} {text(last.value)}" if last else "no vote"
 
 
@@ -367,5 +369,5 @@ def outcome(trace: Trace, who: str) -> tuple[str, bool | None]:
     told = [one for step in steps for one in step.effects[: step.done] if isinstance(one, Decide)]
     if not told:
         return "is told nothing yet", None
-    values = ", ".join(text(one.value) for one in told)
+    values = ", ".join(dict.fromkeys(text(one.value) for one in told))  # told again after a crash
     return f"is told {values}", all(bare(one.value) in won for one in told)
