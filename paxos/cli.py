@@ -159,9 +159,9 @@ exit code: 0 proved, 1 refuted, 2 a mistake of the caller, 3 unknown, which is n
     flag(
         "--timeout",
         type=float,
-        default=20.0,
+        default=40.0,
         metavar="SECONDS",
-        help="for each check; default 20",
+        help="for each check; default 40",
     )
     flag("--json", action="store_true", help="write all that was found as JSON")
     prove.set_defaults(act=do_prove)

@@ -14,7 +14,7 @@ import z3
 from .checks import Check, Verdict, formula, questions, tell
 from .model import SORTS, Claim, Domain, Finite, Model, Reading, Thing, Truth, choices, names
 
-TIMEOUT = 20.0  # seconds for each check
+TIMEOUT = 40.0  # seconds for each check
 
 
 class AnyNumber(Reading):
