@@ -214,9 +214,12 @@ def broken(act: str, options: argparse.Namespace) -> int:
     """Call a function of this module in the package in which a rule is broken."""
     rule = mutations.named(options.without)
     options.without = None
-    if rule.protocol == getattr(
-        options, "protocol", "static"
-    ):  # else it is a guess that it matters
+    mine = getattr(options, "protocol", None)  # a model has none, and its own word on this
+    if mine and rule.protocol not in (mine, "static"):  # static's roles are in every protocol
+        raise ValueError(
+            f"{rule.name!r} is no rule of {mine}: use `paxos check {rule.protocol} --without`"
+        )
+    if rule.protocol == (mine or "static"):
         for what, number in rule.world.items():
             if getattr(options, what, None) is None:
                 setattr(options, what, number)

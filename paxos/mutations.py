@@ -37,7 +37,7 @@ SIZES = {  # in words, one and more
     "newer": ("entry of a newer version", "entries of a newer version"),
     "junk": ("foreign thing", "foreign things"),
     "failed": ("fetch may fail", "fetches may fail"),
-    "acks": ("answer to an append", "answers to appends"),
+    "acks": ("acknowledgement", "acknowledgements"),
     "phase1": ("promise is enough", "promises are enough"),
 }
 IDLE = re.compile(r'\s+(#|"""|$)')  # context that says nothing of the rule

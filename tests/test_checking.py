@@ -233,3 +233,8 @@ def test_a_search_can_be_stopped(monkeypatch, capsys):
     monkeypatch.setattr(checking, "check", stop)
     assert run("static") == 130
     assert "stopped after 7 states: no verdict" in capsys.readouterr().err
+
+
+def test_a_rule_of_another_memory_is_refused_and_not_called_safe(capsys):
+    assert main(["check", "disk", "--without", "own entry not required"]) == 2
+    assert "no rule of disk: use `paxos check passive" in capsys.readouterr().err

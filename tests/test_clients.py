@@ -138,3 +138,8 @@ def test_the_caption_counts_what_is_not_shown(runs):
     assert words.startswith(f"Drawn from {steps:,} calls of `step` in 100 runs")
     assert "keep it" in words and "look again" in words and "say yes, and lose it" in words
     assert "step back" not in words
+
+
+def test_junk_in_a_list_is_no_case_of_a_client():
+    run = simulate(protocol="passive", faults=["junk s1 at 4", "poison s2 at 4"])
+    assert activity.dot([run]).startswith("digraph")

@@ -215,3 +215,10 @@ def test_the_site_colours_every_class():
     site = theme.site_css()
     for name in re.findall(r"\.(px-[sf]-\w+)\{", lists.draw(THREE, TOLD, "Lists").svg):
         assert f'html[data-theme="light"] .{name}{{' in site or name == "px-f-none"
+
+
+@pytest.mark.parametrize("protocol", ["passive", "passive-log"])
+def test_what_a_newer_version_wrote_is_drawn_and_said(protocol):
+    run = simulate(protocol=protocol, faults=["poison s1 at 4", "junk s2 at 4"])
+    drawn = lists.of_trace(run)
+    assert "newer version" in drawn.svg and "not ours" in drawn.svg and not drawn.faults

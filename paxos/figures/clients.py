@@ -122,7 +122,8 @@ def _add(tale: Tale, one: Seen, sent: dict[int, tuple[Case, str]]) -> None:
 def owner(one: Seen, effect: Any) -> Case:
     """Whose wish an effect is: a part's inside, if it asked for it or for what is in it."""
     entry = getattr(getattr(effect, "message", None), "entry", None)
-    wanted = (effect, *([Send("acceptors", entry.content)] if entry else []))
+    request = getattr(entry, "content", None)
+    wanted = (effect, *([Send("acceptors", request)] if request else []))
     return next((case for case, its in reversed(one.said) if {*its} & {*wanted}), one.case)
 
 
@@ -130,7 +131,7 @@ def told(effect: Any) -> str:
     """An effect in a word or two."""
     match effect:
         case Send(_, Append(entry)):
-            return f"Append {type(entry.content).__name__}"
+            return f"Append {type(getattr(entry, 'content', entry)).__name__}"
         case Send(_, message):
             return type(message).__name__
         case Wait(why):

@@ -14,7 +14,7 @@ from ..protocol import lists
 from ..protocol.acceptor import Acceptor
 from ..protocol.events import Decide, Propose
 from ..protocol.kinds import PROTOCOLS
-from ..protocol.messages import Accept, Append, Refused
+from ..protocol.messages import Accept, Append, Prepare, Refused
 from ..protocol.votes import Votes
 from ..trace import Open, Step, Trace, bare, kind, text
 from .theme import Drawing, Figure, fit, text_width, wrap
@@ -335,6 +335,8 @@ def mark(trace: Trace, thing: Any, taken: bool | None) -> Mark:
     if not isinstance(thing, lists.Entry):
         return Mark("not ours", "", "lost", False)
     slot, content = bare(thing.content)
+    if not isinstance(content, Prepare | Accept):
+        return Mark("newer version", "", "lost", False)
     label, note = trace.short(content.ballot), ""
     if isinstance(content, Accept) and slot is None:
         label = f"{label} {text(content.value)}"
