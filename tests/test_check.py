@@ -40,6 +40,7 @@ def test_a_rule_that_no_longer_holds_is_named_last(check, capsys):
     end = said[said.index("Rules that no longer hold") :].splitlines()
     assert end[1:] == [
         "  acceptor: a vote goes to any ballot that no promise shuts out",
+        "  acceptor: a replay is the memory at the end and the reply to each request",
         "To see one alone: .venv/bin/python -m pytest tests/test_acceptor.py",
     ]
 

@@ -313,7 +313,10 @@ def test_a_client_gives_up_where_it_sees_a_larger_round():
 
 
 def test_an_accept_counts_unless_a_larger_prepare_stands_before_it():
-    """Figure 4: the largest prepare so far, in the order of the list, decides whether it is taken."""
+    """Figure 4: the largest prepare so far, in the order of the list, decides whether it is taken.
+
+    Or, in a fold that keeps the last vote only, a larger accept that was taken.
+    """
     counted = Counter()
     for run in runs("passive"):
         votes = set(history(run).votes)
@@ -324,6 +327,7 @@ def test_an_accept_counts_unless_a_larger_prepare_stands_before_it():
                 if isinstance(its, Accept):
                     counted[its.ballot >= largest] += 1
                     assert ((name, its) in votes) == (its.ballot >= largest)
+                    largest = max(largest, its.ballot)
                 elif isinstance(its, Prepare):
                     largest = max(largest, its.ballot)
     assert counted[True] > 100 and counted[False] > 20
