@@ -151,7 +151,7 @@ def plain_boxes(article: Tag, soup: BeautifulSoup) -> None:
         box.name = "blockquote"
     for box in article.select("blockquote"):
         first = box.find("p")
-        if first is not None and (box.find("pre") or len(box.get_text()) > 1500):
+        if first is not None and (box.find(["pre", "img"]) or len(box.get_text()) > 1500):
             first.insert(0, NavigableString(f"{OPEN}long{CLOSE}"))
     for badge in article.select(".px-badge"):
         badge.replace_with(NavigableString(f"{OPEN}badge {badge.get_text(strip=True)}{CLOSE}"))
