@@ -121,9 +121,14 @@ def promised_or_voted(trace: Trace, step: Step) -> Held:
     slot, request = bare(step.event)
     where = "" if slot is None else f"#{slot} "
     if isinstance(request, Accept):
-        words = f"{where}{trace.short(request.ballot)} {text(request.value)}"
-        return Held(step.at, step.node, words, True)
+        return Held(step.at, step.node, vote(trace, slot, request), True)
     return Held(step.at, step.node, f"{where}≥ {trace.short(request.ballot)}", False)
+
+
+def vote(trace: Trace, slot: int | None, its: Accept | Accepted) -> str:
+    """A vote in few words. In a log there is room for one more, and the notes name the ballot."""
+    what = text(its.value)
+    return f"{trace.short(its.ballot)} {what}" if slot is None else f"#{slot} {what}"
 
 
 def written(trace: Trace, step: Step, mean: Sense) -> Iterator[Held]:
@@ -134,9 +139,8 @@ def written(trace: Trace, step: Step, mean: Sense) -> Iterator[Held]:
         slot, what = bare(one)
         where = "" if slot is None else f"#{slot} "
         match what:
-            case Accept(ballot, value) | Accepted(ballot, value):
-                words = f"{where}{trace.short(ballot)} {text(value)}"
-                yield Held(step.at, step.node, words, True)
+            case Accept() | Accepted():
+                yield Held(step.at, step.node, vote(trace, slot, what), True)
             case Refused(ballot):
                 yield Held(step.at, step.node, f"× {where}{trace.short(ballot)}", False, "refused")
             case Chosen(_, value):
