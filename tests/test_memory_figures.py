@@ -17,6 +17,7 @@ from paxos.outcome import chosen, final
 from paxos.protocol.events import Decide
 from paxos.protocol.lists import Amiss
 from paxos.protocol.messages import Append
+from paxos.trace import text
 
 SVG = "{http://www.w3.org/2000/svg}"
 MEMORIES = [name for name in PROTOCOLS if name not in ("static", "log")]
