@@ -1,0 +1,88 @@
+"""Which storage services there are, by the scheme of their URL."""
+
+import importlib
+import shutil
+from dataclasses import dataclass
+from typing import Literal
+
+from .contract import AppendOnlyList, ServiceError
+
+State = Literal["real server", "fake of documented meaning", "documents only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One kind of storage service."""
+
+    scheme: str
+    example: str
+    primitive: str  # what the list is made of
+    where: str  # module:class
+    needs: str  # module that must be there; "!git" is a program
+    extra: str  # of pip, or ""
+    shown: State  # by which test
+    credentials: str = ""  # environment variables, or a file
+
+
+OFFERS = {
+    one.scheme: one
+    for one in (
+        Offer(
+            "memory",
+            "memory:NAME",
+            "a list in this process",
+            "memory:Memory",
+            "",
+            "",
+            "real server",
+        ),
+        Offer(
+            "file",
+            "file:///path",
+            "link a file to its number",
+            "folders:Folder",
+            "",
+            "",
+            "real server",
+        ),
+        Offer(
+            "sqlite",
+            "sqlite:///path.db",
+            "insert a row in a transaction",
+            "sqlite:SQLite",
+            "",
+            "",
+            "real server",
+        ),
+    )
+}
+
+
+def open_list(url: str, timeout: float = 30.0) -> AppendOnlyList:
+    """The list at a URL, not yet asked anything. Raises ServiceError for a URL that cannot be."""
+    scheme = url.partition(":")[0]
+    offer = OFFERS.get(scheme)
+    if offer is None or ":" not in url:
+        known = ", ".join(OFFERS)
+        raise ServiceError(
+            f"no service is called {url!r}: a URL begins with one of {known}", "caller"
+        )
+    if why := missing(offer):
+        raise ServiceError(f"{scheme}: needs {why}", "caller")
+    module, _, name = offer.where.partition(":")
+    kind = getattr(importlib.import_module(f".{module}", __package__), name)
+    opened: AppendOnlyList = kind(url, timeout)
+    return opened
+
+
+def missing(offer: Offer) -> str:
+    """What must be installed before this kind of service can be used; "" if it is there."""
+    if offer.needs.startswith("!"):
+        program = offer.needs[1:]
+        return "" if shutil.which(program) else f"the program {program}: install it"
+    try:
+        if offer.needs:
+            importlib.import_module(offer.needs)
+    except ImportError:
+        return f"a package: pip install 'passive-paxos[{offer.extra}]'"
+    return ""
