@@ -178,9 +178,10 @@ def replay(trace: Trace) -> Trace:
     quorums = (header.quorums.phase1, header.quorums.phase2)
     first = [one.state for one in trace.records if isinstance(one, Open)]
     careful = any(getattr(state, "conditional", False) for state in first)
+    told = any(getattr(state, "told", False) for state in first)
     world = World(header.protocol, header.seed, people, voters, listeners, *quorums)
     try:
-        stage = Replay(replace(world, conditional=careful))
+        stage = Replay(replace(world, conditional=careful, told=told))
     except ValueError as error:
         raise ValueError(f"the rules refuse the world of this run: {error}") from None
     if header.nodes != tuple((node.name, node.role) for node in stage.nodes.values()):

@@ -33,6 +33,7 @@ class World:
     lost_appends: float = 0.0  # chance that an append is acknowledged and lost
     stale_reads: float = 0.0  # chance that a fetch is answered as it was some entries ago
     conditional: bool = False  # append only where the end is known (passive)
+    told: bool = False  # the services tell where they appended (passive)
     jitter: float = 0.5  # a message takes 1 - jitter to 1 + jitter
     pace: Sequence[tuple[str, float]] = ()  # (who remembers, how many times slower its messages)
     backoff: Literal["random", "fixed"] = "random"
@@ -112,6 +113,9 @@ def check(world: World) -> None:
         if name not in next(iter(names(world).values())):
             asks = PROTOCOLS[world.protocol].asks
             raise ValueError(f"{name!r} wishes something but is no {asks}; raise --{asks}s.")
+    if world.protocol == "one-list" and world.acceptors != 1:
+        raise ValueError("one-list is about one list: --acceptors 1.")
     lists = PROTOCOLS[world.protocol].remembers == "list"
-    if (world.lost_appends or world.stale_reads or world.conditional) and not lists:
+    special = world.lost_appends or world.stale_reads or world.conditional or world.told
+    if special and not lists:
         raise ValueError("appends and fetches are of lists: run passive or passive-log.")

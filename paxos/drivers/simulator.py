@@ -134,8 +134,9 @@ class Simulation:
         name = node.name if node.role in rules.named else drawn
         fresh = rules.start(node.role, name, self.quorums, tuple(self.roles[rules.remembers]))
         node.state = fresh if node.saved is None else node.saved
-        if self.world.conditional and node.role == rules.asks:
-            node.state = replace(node.state, conditional=True)
+        if (self.world.conditional or self.world.told) and node.role == rules.asks:
+            world = self.world
+            node.state = replace(node.state, conditional=world.conditional, told=world.told)
         node.up = True
         if node.role == rules.asks and node.role in rules.named:
             node.since = next(self.ids)

@@ -11,7 +11,6 @@ from typing import Any
 
 from ..outcome import chosen
 from ..protocol import lists
-from ..protocol.acceptor import Acceptor
 from ..protocol.events import Decide, Propose
 from ..protocol.kinds import PROTOCOLS
 from ..protocol.messages import Accept, Append, Prepare, Refused
@@ -290,9 +289,9 @@ def of_trace(trace: Trace, at: int | None = None, readers: Sequence[str] | None 
 
 def column(trace: Trace, name: str, readers: Iterable[str]) -> Column:
     """One list of a run: each append to it, as the fold takes it."""
-    many = PROTOCOLS[trace.header.protocol].many
+    blank = PROTOCOLS[trace.header.protocol].memory()
     won = {(one.slot, one.proposal) for one in chosen(trace)}
-    view, marks, places = lists.View(lists.Genesis("", ()), Votes() if many else Acceptor()), [], []
+    view, marks, places = lists.View(lists.Genesis("", ()), blank), [], []
     for thing, arrived in appends(trace, name):
         if isinstance(thing, lists.Genesis):
             view = replace(view, genesis=thing)
@@ -360,7 +359,7 @@ def vote_in(trace: Trace, view: lists.View) -> str:
             f"#{slot} {trace.short(vote.ballot)} {text(vote.value)}" for slot, vote in memory.votes
         ]
         return says[-1] if says else "no vote"
-    last = memory.vote
+    last = getattr(memory, "vote", None)
     return f"{trace.short(last.ballot)} {text(last.value)}" if last else "no vote"
 
 

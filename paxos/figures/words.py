@@ -151,7 +151,7 @@ def senses(trace: Trace) -> Senses:
         was = before.get(record.node)
         before[record.node] = record.state
         if isinstance(record.state, List) and isinstance(record, Open):
-            blank: Any = Votes() if PROTOCOLS[trace.header.protocol].many else Acceptor()
+            blank = PROTOCOLS[trace.header.protocol].memory()
             whole = View(record.state.things[0], blank)
             views[record.node], _ = read(whole, 0, record.state.things)
         elif isinstance(record, Step):

@@ -1,12 +1,13 @@
 """The kinds of Paxos in this book: who asks, who remembers, who listens."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from . import disk, log, passive, static
 from .acceptor import Acceptor
+from .alone import Alone, Entered
 from .blocks import Disk, answers
 from .learner import Learner
 from .lists import Entry, List, View, read
@@ -17,6 +18,7 @@ from .messages import (
     Append,
     Appended,
     Blocks,
+    Command,
     Entries,
     Fetch,
     InSlot,
@@ -28,7 +30,8 @@ from .messages import (
     Written,
 )
 from .proposer import Proposer
-from .votes import Votes
+from .quorum import Flexible
+from .votes import Memory, Votes, suits
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Kind:
     messages: Any  # what may pass between the roles
     many: bool = False  # a log, not one decision
     named: tuple[str, ...] = ()  # roles that keep their name when they open again
+    memory: Callable[[], Any] = Acceptor  # what a list amounts to
 
     @property
     def asks(self) -> str:
@@ -58,6 +62,15 @@ class Kind:
         return list(self.steps)[2] if len(self.steps) > 2 else None
 
 
+def _alone(role: str, who: str, of: Flexible, lists: tuple[str, ...]) -> Any:
+    """The state in which a role opens where one list is the log."""
+    mine = passive.start(role, who, of, lists, many=True)
+    if isinstance(mine, List):
+        return mine
+    views = tuple((name, replace(view, memory=Entered())) for name, view in mine.views)
+    return replace(mine, member=Alone(mine.member.proposer), views=views)
+
+
 _ONE = {"proposer": Proposer, "acceptor": Acceptor, "learner": Learner}
 _MANY = {"proposer": Writer, "acceptor": Votes, "learner": Writer}
 _DISK = {"client": disk.Processor, "disk": Disk}
@@ -65,6 +78,7 @@ _LIST = {"client": passive.Client, "list": List}
 _ANSWERED = Request | Promise | Accepted | Refused
 _BLOCKS, _ENTRIES = Write | Written | Read | Blocks, Append | Appended | Fetch | Entries
 
+_log = partial(passive.start, many=True)
 _NAMED = ("client", "disk")
 
 PROTOCOLS = {
@@ -75,14 +89,8 @@ PROTOCOLS = {
         disk.STEPS, partial(disk.start, many=True), _DISK, _BLOCKS, True, _NAMED
     ),
     "passive": Kind(passive.STEPS, passive.start, _LIST, _ENTRIES, False, ("list",)),
-    "passive-log": Kind(
-        passive.STEPS,
-        partial(passive.start, many=True),
-        _LIST,
-        _ENTRIES,
-        True,
-        ("list",),
-    ),
+    "passive-log": Kind(passive.STEPS, _log, _LIST, _ENTRIES, True, ("list",), Votes),
+    "one-list": Kind(passive.STEPS, _alone, _LIST, _ENTRIES, True, ("list",), Entered),
 }
 
 
@@ -103,14 +111,19 @@ def cast(
                 vote = getattr(request, "content", request)
                 if vote and vote.ballot == memory.promised:
                     yield from voted(request, answers([request], who, Blocks(blocks)))
-        case List(), Append(Entry(_, _, Accept() | InSlot() as it)) if said[0].done:
+        case List(), Append(Entry(content=it)) if said[0].done and (blank := fit(it)):
             *before, entry = state.things
-            blank = Votes() if isinstance(it, InSlot) else Acceptor()
             view, _ = read(View(before[0], blank), 0, tuple(before))
             _, replies = read(view, len(before), (entry,))
             yield from voted(it, replies or [])
         case _:
             yield from voted(event, said)
+
+
+def fit(request: Any) -> Memory | None:
+    """The memory that such a request is to, empty."""
+    blanks = (Acceptor(), Votes(), Entered())
+    return next((one for one in blanks if suits(one, request)), None)
 
 
 def voted(request: Any, replies: Iterable[Any]) -> Iterator[tuple[int | None, Accept]]:
@@ -119,5 +132,9 @@ def voted(request: Any, replies: Iterable[Any]) -> Iterator[tuple[int | None, Ac
     if isinstance(request, InSlot):
         slot, plain = request.slot, request.content
     said = [one.content if isinstance(one, InSlot) else one for one in replies]
+    if isinstance(request, Command):
+        yield from (
+            (one.slot, Accept(one.content.ballot, one.content.value)) for one in replies
+        )
     if isinstance(plain, Accept) and any(isinstance(one, Accepted) for one in said):
         yield slot, plain

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .events import Effect, Save, Send
-from .messages import Accept, Append, Appended, Entries, Fetch, InSlot, Prepare, Reply
-from .votes import Memory, Votes, fold
+from .messages import END, Append, Appended, Entries, Fetch, Reply
+from .votes import Memory, fold, suits
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Genesis:
     lists: tuple[str, ...]
     log: str = "car"  # of its own for each log: 128 random bits
     version: int = 1
+    limit: int = 1 << 20  # bytes in an entry: a longer one is nothing of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Entry:
 
     author: str
     number: int
-    content: Any  # a Prepare, an Accept, or one of these in a slot
+    content: Any  # a Prepare, an Accept, one of these in a slot; alone, a Command
     log: str = "car"  # or it would count where it was appended by mistake
 
 
@@ -50,9 +51,10 @@ class Amiss:
 def keep(mine: List, request: Any) -> tuple[List, tuple[Effect, ...]]:
     """Append and fetch: all that is asked of a service."""
     match request:
-        case Append(thing, at) if at in (None, len(mine.things)):  # append
+        case Append(thing, at) if at in (None, END, len(mine.things)):  # append
             now = List((*mine.things, thing))
-            return now, (Save(now), Send("sender", Appended(thing, at)))
+            place = None if at is None else len(mine.things)
+            return now, (Save(now), Send("sender", Appended(thing, place)))
         case Append(thing):  # something else stands there
             return mine, (Send("sender", Appended(thing, done=False)),)
         case Amiss(Append(thing)):  # say yes, and lose it
@@ -111,11 +113,7 @@ def read(
                 pass  # its author took this list for another
             case Entry(author, number) if (author, number) in ids:
                 pass  # shown again, or appended again after a timeout
-            case Entry(
-                author,
-                number,
-                Prepare() | Accept() | InSlot(_, Prepare() | Accept()) as request,
-            ) if isinstance(request, InSlot) == isinstance(view.memory, Votes):
+            case Entry(author, number, request) if suits(view.memory, request):
                 ids.add((author, number))
                 memory, reply = fold(view.memory, request)
                 view, replies = replace(view, memory=memory), [*replies, *reply]

@@ -7,8 +7,9 @@ that a value is chosen before its own proposer has got anywhere.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import learner, log, proposer
+from . import alone, learner, log, proposer
 from .acceptor import Acceptor
+from .alone import Alone, Entered
 from .ballot import Ballot
 from .events import Answer, Decide, Effect, Propose, Timeout
 from .learner import Learner
@@ -66,17 +67,22 @@ def opened(identity: str, quorums: Flexible, many: bool) -> Member | Writer:
     return Writer(asks) if many else Member(asks, Learner(quorums))
 
 
+RULES: dict[type, Any] = {Member: step, Writer: log.step, Alone: alone.step}
+
+
 def advance(me: Any, *events: Any) -> tuple[Any, tuple[Effect, ...]]:
     """Steps of either, one after the other."""
     effects = list[Effect]()
     for event in events:
-        me, more = (log.step if isinstance(me, Writer) else step)(me, event)
+        me, more = RULES[type(me)](me, event)
         effects += more
     return me, tuple(effects)
 
 
-def blank(me: Member | Writer) -> Memory:
+def blank(me: Member | Writer | Alone) -> Memory:
     """What an acceptor remembers that nobody has asked anything."""
+    if isinstance(me, Alone):
+        return Entered()
     return Votes() if isinstance(me, Writer) else Acceptor()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .ballot import Ballot
 
+END = -1  # for Append.at: wherever the list ends, and tell me where
 Value = Any  # what is agreed on, hashable; the rules compare ballots, never values
 
 
@@ -146,4 +147,4 @@ class Entries:
 Request = Prepare | Accept
 Reply = Promise | Accepted | Refused | Promises | Chosen
 Stored = Write | Written | Read | Blocks | Append | Appended | Fetch | Entries
-Message = Request | Reply | InSlot | Stored
+Message = Request | Reply | InSlot | Stored | Command

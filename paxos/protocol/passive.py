@@ -1,8 +1,8 @@
 """Passive Paxos: no acceptor answers. There are lists, and everybody can append and read.
 
 A phase, on each list: append your request, *then* fetch (Han et al. 2015, section 3.3).
-Whoever reads a list folds the acceptor's rules over it, and so knows the answer to each
-request in it. The proposer is the one of Static Paxos.
+Who reads a list folds the rules of an acceptor over it, and so knows each answer. The
+proposer is the one of Static Paxos.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,9 +22,8 @@ from .events import (
     Wait,
 )
 from .lists import Entry, Genesis, List, View, keep, read
-from .log import Writer
-from .member import Member, advance, blank, opened
-from .messages import Append, Appended, Entries, Refused, Value
+from .member import advance, blank, opened
+from .messages import END, Append, Appended, Entries, Refused, Value
 from .quorum import Flexible
 
 
@@ -33,13 +32,14 @@ class Client:
     """One who reads all lists, and appends to them when it wants something."""
 
     identity: str  # the author of its entries, drawn anew at every open
-    member: Member | Writer
+    member: Any  # Member, Writer or Alone
     views: tuple[tuple[str, View], ...]  # by list
     sent: int = 0  # our entries so far
     heard: tuple[str, ...] = ()  # lists that have answered since we last asked
     online: bool = False  # enough lists answered when we last asked
     wishes: tuple[Value, ...] = ()  # kept while we are offline and know of no decision
     conditional: bool = False  # append only where we know the end
+    told: bool = False  # or ask where it was appended
 
     @property
     def state(self) -> Literal["offline", "follower", "proposer"]:
@@ -50,7 +50,7 @@ class Client:
     def view(self, name: str) -> View:
         return dict(self.views)[name]
 
-    def reaches(self, lists: Sequence[str]) -> bool:
+    def reaches(self, lists: Sequence[str]) -> Any:
         return self.member.proposer.quorums.reached(1, lists)
 
 
@@ -98,8 +98,7 @@ def look(me: Client, timer: Ballot) -> Result:
 def hear(me: Client, name: str, news: Entries) -> Result:
     """Fold what is new in a list, and give the member each reply that stands in it.
 
-    A reply to our request is there only if the request is: an append that was lost is
-    never taken for a promise or a vote.
+    A reply to our request is there only if the request is: a lost append is no promise.
     """
     old = me.view(name)
     view, replies = read(old, news.after, news.entries)
@@ -127,7 +126,8 @@ def carry_out(me: Client, member: Any, effects: Iterable[Effect]) -> Result:
             continue
         for name, view in me.views:
             entry = Entry(me.identity, sent, effect.message, view.genesis.log)
-            at = view.end + sent - me.sent if me.conditional else None
+            end = view.end + sent - me.sent if me.conditional else None
+            at = END if me.told else end
             out += [Send(name, Append(entry, at))] if not view.trouble else []
         sent += 1
     if any(isinstance(e, Decide) for e in out) and not (member.settled or member.busy):

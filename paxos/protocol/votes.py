@@ -6,9 +6,10 @@ from typing import Any
 
 from . import acceptor
 from .acceptor import Acceptor
+from .alone import Entered, enter
 from .ballot import NO_BALLOT, Ballot
 from .events import Effect, Save, Send
-from .messages import Accept, InSlot, Promise, Promises
+from .messages import Accept, Command, InSlot, Prepare, Promise, Promises
 
 Slots = tuple[tuple[int, Accept], ...]  # votes, each with its slot
 
@@ -49,16 +50,30 @@ def in_order(slots: dict[int, Any]) -> tuple[tuple[int, Any], ...]:
     return tuple(sorted(slots.items(), key=lambda its: its[0]))
 
 
-Memory = Acceptor | Votes  # of one decision, of many
+Memory = Acceptor | Votes | Entered  # of one decision, of many, of one list alone
 
 
 def fold(memory: Any, request: Any) -> tuple[Any, list[Any]]:
     """One more request, by the rules of an acceptor: the memory then, and the reply."""
+    if isinstance(memory, Entered):
+        return enter(memory, request)
     rules: Any = vote if isinstance(memory, Votes) else acceptor.step
     memory, effects = rules(memory, request)
     return memory, [
         one.message for one in effects if getattr(one, "to", "") == "sender"
     ]
+
+
+def suits(memory: Memory, request: Any) -> bool:
+    """Is this a request to such a memory?"""
+    match memory, request:
+        case Entered(), Command():
+            return True
+        case Votes(), InSlot(_, Prepare() | Accept()):
+            return True
+        case Acceptor(), Prepare() | Accept():
+            return True
+    return False
 
 
 def union(memories: Sequence[Any]) -> Any:
