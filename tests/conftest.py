@@ -1,6 +1,8 @@
 """What all tests share: the book, the flag that writes transcripts anew, and reproducible examples."""
 
+import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from books import PARTS, ROOT, build
@@ -9,6 +11,13 @@ from hypothesis import settings
 # The same examples on every machine and every run: a failure that nobody can repeat helps nobody.
 settings.register_profile("book", deadline=None, derandomize=True, database=None)
 settings.load_profile("book")
+
+
+def unavailable(reason: str, required: bool = True) -> NoReturn:
+    """Skip: a server cannot be had here. But in CI what is required must be there, or nothing is tested."""
+    if required and os.environ.get("PAXOS_CI") == "1":
+        pytest.fail(f"CI must have it: {reason}", pytrace=False)
+    pytest.skip(reason)
 
 
 def pytest_addoption(parser):
