@@ -91,7 +91,10 @@ class Folder(Numbered):
         self.aside = Aside()
 
     async def create(self) -> None:
-        await self.aside(lambda: self.path.mkdir(parents=True, exist_ok=True))
+        try:  # not its parents: a folder in which nothing is mounted would do for them
+            await self.aside(lambda: self.path.mkdir(exist_ok=True))
+        except OSError as error:
+            raise self.failed(error, retry=False) from error
 
     async def check(self) -> None:
         await self.aside(not_mirrored, self.path)

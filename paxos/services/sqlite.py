@@ -63,7 +63,6 @@ class SQLite(AppendOnlyList):
             raise ServiceError(f"{self.path}: {error}", "service", retry=busy) from error
 
     def _create(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with closing(self.connect(make=True)) as base:
             base.execute("PRAGMA journal_mode = WAL")
             base.execute(TABLE)

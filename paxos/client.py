@@ -1,0 +1,306 @@
+"""The public door: a log that several devices share through storage services.
+
+    async with paxos.open("file:///a", "sqlite:///b.db", "file:///c", name="laptop") as log:
+        await log.append(b"book saturday Ann")
+        async for entry in log:
+            print(entry.index, entry.author, entry.text)
+
+The same without `async` and `await` for scripts: `with paxos.open(...) as log: log.append(b"...")`.
+One service: its list is the log. Three or more: Passive Paxos, and a minority of them may fail.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from .drivers import wire
+from .drivers.live import Live, Place
+from .opening import Mismatch, find
+from .protocol.messages import Command
+from .services.contract import ServiceError
+from .services.registry import open_list
+from .trace import line
+
+__all__ = ["Entry", "Log", "Mismatch", "ServiceError", "Status", "Undecided", "open"]
+
+logger = logging.getLogger("paxos")
+T = TypeVar("T")
+NAME = re.compile(r"[^\s.\x00-\x1f]{1,64}")
+GRACE = 1.0  # seconds that a reader waits for the services beyond a quorum
+
+
+class Undecided(TimeoutError):
+    """Time is up. What was appended may still be in the log later; appended again, it may be there twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the log: the same at the same index for everybody, for ever."""
+
+    index: int
+    author: str  # the name of the client that appended it
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        return self.data.decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One service, as this client has found it. Times are in seconds."""
+
+    url: str
+    list: str | None  # its name in the log; None: not seen yet
+    up: bool | None  # did the last request succeed? None: none has ended yet
+    position: int  # entries seen in its list
+    latency: float  # of the last request
+    requests: int
+    trips: int  # requests that had to wait for another one
+    error: str | None  # the last one
+
+
+class Log:
+    """A log, open. `open` makes one; leave it by `async with`, or by `with`."""
+
+    def __init__(self, urls: tuple[str, ...], options: dict[str, Any]) -> None:
+        self.urls, self.options = urls, options
+        self.live: Live | None = None
+        self.entries: list[Entry] = []
+        self.known: dict[Command, int] = {}
+        self.slots = 0  # of the log that we have counted
+        self.file: Any = None
+
+    async def __aenter__(self) -> Self:
+        options = self.options
+        timeout = options["request_timeout"]
+        places = [Place(url, open_list(url, timeout)) for url in self.urls]
+        try:
+            genesis = await find(places, options["some"], options["chance"])
+            if options["trace"]:
+                self.file = Path(options["trace"]).open("x", encoding="utf-8")  # noqa: SIM115
+            record = self.write if self.file else None
+            self.live = Live(options["name"], genesis, places, options["chance"], record)
+            self.live.start()
+        except BaseException:
+            for place in places:
+                await place.service.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.live:
+            await self.live.close()
+        if self.file:
+            self.file.close()
+
+    def write(self, record: Any) -> None:
+        """One line for each record, before what it tells of is done."""
+        self.file.write(line(record))
+        self.file.flush()
+
+    # What a user asks for.
+
+    async def append(self, entry: bytes | str, timeout: float | None = None) -> int:
+        """Append, and return the index once it is decided. `timeout` in seconds.
+
+        Raises Undecided when time is up, ServiceError for an entry that is too long.
+        """
+        data = entry.encode() if isinstance(entry, str) else bytes(entry)
+        live = self.running
+        text, most = wire.text(data), (live.genesis.limit - wire.OVERHEAD) // wire.BATCHED
+        if len(wire.quoted(text)) > most:
+            raise ServiceError(
+                f"an entry of {len(data):,} bytes is too long: {most:,} at most", "caller"
+            )
+        command = live.propose(text)
+        return await self.until(
+            lambda: self.known.get(command), timeout, "The entry is not decided"
+        )
+
+    async def read(self, timeout: float | None = None) -> list[Entry]:
+        """All that is known to be decided, after a fresh look at a quorum of the services.
+
+        Not linearizable: what was decided a moment ago may be missing if not every service shows it
+        yet. To be sure, append, and read up to what you appended. Raises Undecided when time is up.
+        """
+        live, began = self.running, time.monotonic()
+        live.look()
+
+        def looked() -> bool | None:
+            fresh = [one for one in live.places if one.read >= began]
+            waiting = [one for one in live.places if one.up is not False and one not in fresh]
+            enough = live.me.member.proposer.quorums.reached(1, [one.url for one in fresh])
+            late = time.monotonic() - began > GRACE
+            return True if enough and (late or not waiting) else None
+
+        await self.until(looked, timeout, "Too few services answer")
+        return list(self.entries)
+
+    async def __aiter__(self) -> AsyncIterator[Entry]:
+        """Every entry from the first one on, and for ever what comes."""
+        index = 0
+        while True:
+            yield await self.until(partial(self.entry, index), None, "")
+            index += 1
+
+    def status(self) -> list[Status]:
+        """How each service does, as far as this client has seen."""
+        live = self.running
+        ends = {name: view.end for name, view in live.me.views}
+        return [
+            Status(
+                *(one.url, one.name, one.up, ends.get(one.name or "", 0), one.latency),
+                *(one.service.requests, one.service.trips, one.error),
+            )
+            for one in live.places
+        ]
+
+    # How it is done.
+
+    @property
+    def running(self) -> Live:
+        if self.live is None:
+            raise RuntimeError("the log is not open: use `async with paxos.open(...) as log`")
+        return self.live
+
+    def entry(self, index: int) -> Entry | None:
+        return self.entries[index] if index < len(self.entries) else None
+
+    def count(self) -> None:
+        """Number what was decided since we last looked. What was decided twice counts once."""
+        batches = self.running.me.member.log
+        for batch in batches[self.slots :]:
+            for one in batch:
+                if one not in self.known:
+                    self.known[one] = len(self.entries)
+                    author = one.client.rpartition(".")[0]
+                    self.entries.append(Entry(len(self.entries), author, wire.data(one.text)))
+        self.slots = len(batches)
+
+    async def until(self, done: Callable[[], T | None], timeout: float | None, what: str) -> T:
+        """Wait until something is known."""
+        live = self.running
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if live.failure:
+                raise live.failure
+            self.count()
+            if (known := done()) is not None:
+                return known
+            left = GRACE if deadline is None else min(GRACE, deadline - time.monotonic())
+            if left <= 0:
+                raise Undecided(f"{what} after {timeout:g} s. {self.trouble()}")
+            try:
+                await asyncio.wait_for(live.changed.wait(), left)
+            except TimeoutError:
+                continue
+
+    def trouble(self) -> str:
+        """One sentence on the services."""
+        status = self.status()
+        down = [f"{one.url}: {one.error or 'no answer yet'}" for one in status if not one.up]
+        said = f"{len(status) - len(down)} of {len(status)} services answer"
+        return "; ".join([said, *down]) + "."
+
+    # The same for scripts.
+
+    def __enter__(self) -> "Blocking":
+        return Blocking(self).start()
+
+    def __exit__(self, *_: object) -> None:
+        self.blocking.stop()
+
+    blocking: "Blocking"
+
+
+class Blocking:
+    """A log for scripts: the same calls, which return when they are done."""
+
+    def __init__(self, log: Log) -> None:
+        self.log, log.blocking = log, self
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, name="paxos", daemon=True)
+
+    def start(self) -> Self:
+        self.thread.start()
+        try:
+            self.run(self.log.__aenter__())
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def stop(self) -> None:
+        self.run(self.log.__aexit__())
+        self.end()
+
+    def end(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def append(self, entry: bytes | str, timeout: float | None = None) -> int:
+        """As `Log.append`."""
+        return self.run(self.log.append(entry, timeout))
+
+    def read(self, timeout: float | None = None) -> list[Entry]:
+        """As `Log.read`."""
+        return self.run(self.log.read(timeout))
+
+    def status(self) -> list[Status]:
+        """As `Log.status`."""
+        return self.log.status()
+
+    def __iter__(self) -> Iterator[Entry]:
+        entries = self.log.__aiter__()
+        while True:
+            yield self.run(anext(entries))  # type: ignore[arg-type]
+
+
+def open(
+    *urls: str,
+    name: str,
+    some: bool = False,
+    trace: str | os.PathLike[str] | None = None,
+    request_timeout: float = 30.0,
+    chance: random.Random | None = None,
+) -> Log:
+    """A log on these services: a new one if all of them are empty, else the one that is there.
+
+    `name` is this device's, for people; it need not be unique. `some`: only some services of the log are named
+    here; the others count as out of reach. `trace`: a new file for all that this client does.
+    Entering raises Mismatch if the services do not belong together, ServiceError if too few answer.
+    """
+    if not urls:
+        raise ValueError("no service is named: name one, or three or more")
+    if not NAME.fullmatch(name):
+        raise ValueError(f"the name {name!r}: 1 to 64 signs, no space and no dot")
+    if len(urls) > 1 and len(urls) % 2 == 0:
+        logger.warning(
+            "%s services survive no more failures than %s: use one more, or one less",
+            len(urls),
+            len(urls) - 1,
+        )
+    for url in urls:
+        if urls.count(url) > 1:
+            raise ValueError(f"{url} is named twice: name each service once")
+    options = {"name": name, "some": some, "trace": trace, "chance": chance}
+    return Log(urls, {**options, "request_timeout": request_timeout})
