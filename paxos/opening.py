@@ -21,7 +21,7 @@ async def find(places: list[Place], some: bool = False, chance: Any = None) -> G
     Everybody makes it in the same order, and the first list decides: of two who make it at once one
     finds the other's. Raises Mismatch, or ServiceError if no service answers.
     """
-    chance = chance or random.SystemRandom()
+    chance, new = chance or random.SystemRandom(), True
     for _ in range(ATTEMPTS):
         await together(*(look(place) for place in places))
         there = [one for one in places if one.up]
@@ -34,7 +34,8 @@ async def find(places: list[Place], some: bool = False, chance: Any = None) -> G
                     f"the log has {len(whole.lists)} services, but {len(places)} are named: name all of "
                     "them, also those that are out of reach"
                 )
-        if not found and len(there) < len(places) and await ready(places):
+        if not found and len(there) < len(places) and new and await ready(places):
+            new = False
             continue
         empty = [one for one in there if one.url not in found]
         if not empty:
@@ -65,7 +66,7 @@ async def look(place: Place) -> None:
         place.first = await place.service.fetch(0)
         place.up, place.error = True, None
     except ServiceError as error:
-        if error.blame in ("caller", "credentials"):
+        if error.blame == "caller":
             raise
         place.up, place.error, place.first = False, str(error), None
 

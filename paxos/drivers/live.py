@@ -31,7 +31,7 @@ LONGEST = (
     256  # requests that wait for one service; older ones are dropped, as if they had been lost
 )
 ALWAYS = Ballot(1 << 62, "")
-PATIENT = 64.0  # times as long, at most, after so many waits in vain
+PATIENT = 4.0  # times as long, at most, after so many waits in vain
 
 
 @dataclass
