@@ -135,7 +135,8 @@ class Folder(Numbered):
         return ServiceError(f"{self.path}: {error.strerror or error}", "service", **how)
 
     def _put(self, name: str, entry: bytes) -> bool:
-        if (number := int(name)) and not (self.path / self.name(number - 1)).exists():
+        number = int(name) if NUMBER.fullmatch(name) else 0
+        if number and not (self.path / self.name(number - 1)).exists():
             # Emptied behind our back, and nobody could ever read past the hole.
             raise ServiceError(f"{self.path}: entry {number - 1} has vanished", "service")
         draft, target = self.path / f"{DRAFT}{secrets.token_hex(16)}", self.path / name
