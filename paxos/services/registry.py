@@ -75,6 +75,16 @@ def open_list(url: str, timeout: float = 30.0) -> AppendOnlyList:
     return opened
 
 
+def table() -> str:
+    """All of them, as a table in Markdown."""
+    rows = ["| URL | made of | how it was shown | needs |", "|---|---|---|---|"]
+    for one in OFFERS.values():
+        program = one.needs.removeprefix("!") if one.needs.startswith("!") else ""
+        needs = f"`[{one.extra}]`" if one.extra else program and f"the program `{program}`"
+        rows.append(f"| `{one.example}` | {one.primitive} | {one.shown} | {needs} |")
+    return "\n".join(rows)
+
+
 def missing(offer: Offer) -> str:
     """What must be installed before this kind of service can be used; "" if it is there."""
     if offer.needs.startswith("!"):
