@@ -39,7 +39,12 @@ OF_THE_WORLD = {"time", "datetime", "random", "secrets", "os", "io", "pathlib", 
     *("logging", "threading", "multiprocessing", "subprocess", "socket", "sys")
 }
 RENDERER = "figures/render.py"  # alone calls `dot`
-NEEDS = {RENDERER: {"graphviz"}, "proof/solver.py": {"z3"}}  # beyond the standard library
+NEEDS = {  # beyond the standard library
+    RENDERER: {"graphviz"},
+    "proof/solver.py": {"z3"},
+    "services/objects.py": {"obstore"},
+    "services/append_blob.py": {"azure"},
+}
 
 LONGEST_FUNCTION, LONGEST_RULES, LONGEST_FILE = 40, 150, 400
 LONGEST_CELL = 6

@@ -157,7 +157,7 @@ class Numbered(AppendOnlyList):
                 return position
             if at is not None:
                 raise NotTheEnd(f"another entry stands at {at} in {self.url}")
-            position += 1
+            position = self.known  # or farther, if it was read in the meantime
 
     async def settle(self, position: int, entry: bytes) -> bytes | None:
         """Try to create a position, and say what then stands there; None if nobody knows.
