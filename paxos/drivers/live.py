@@ -197,8 +197,11 @@ class Live:
                 answer = await self.serve(place, asked)
             except ServiceError as error:
                 self.fails(place, error)
+                if error.unsure:
+                    self.hasten()
                 continue
             if answer is None or place.name is None:
+                self.hasten()
                 continue
             place.latency = time.monotonic() - started
             self.answers(place)
@@ -270,6 +273,14 @@ class Live:
             self.alarm.cancel()
         patience = self.patience(why)
         self.alarm = asyncio.get_running_loop().call_later(patience, self.wake, why, timer)
+
+    def hasten(self) -> None:
+        """Wait less: an append is lost for all we know, and nothing else may tell."""
+        loop = asyncio.get_running_loop()
+        soon = loop.time() + 8 * self.pace
+        if self.alarm and self.why == "answers" and soon < self.alarm.when():
+            self.alarm.cancel()
+            self.alarm = loop.call_at(soon, self.wake, self.why, self.me.member.ballot)
 
     def wake(self, why: str, timer: Ballot) -> None:
         self.missed += why == "answers"
