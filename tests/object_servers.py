@@ -23,8 +23,6 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from conftest import unavailable
-
 NODE = Path(__file__).parent / "servers" / "node_modules" / ".bin"
 # The account of Azurite, the same for everybody and in its documentation.
 AZURITE, AZURITE_KEY = (
@@ -32,6 +30,10 @@ AZURITE, AZURITE_KEY = (
     ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="),
 )
 PATIENCE = 60.0  # seconds for a server to begin
+
+
+class Missing(Exception):
+    """A server cannot be had here: says which, and the cure."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,13 @@ def ask(port: int, method: str, path: str, body: bytes = b"", **headers: str) ->
 
 
 def program(name: str, *folders: Path) -> str:
-    """The path of a program, of the environment or of npm. Skips the test if it is nowhere."""
+    """The path of a program, of the environment or of npm. Raises Missing."""
     for folder in (*folders, Path(sys.executable).parent):
         if (folder / name).exists():
             return str(folder / name)
-    found = shutil.which(name)
-    return found or unavailable(f"the server {name} is not installed (see .ci/run)")
+    if found := shutil.which(name):
+        return found
+    raise Missing(f"the server {name} is not installed: see .ci/run")
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
@@ -170,33 +173,48 @@ def gcs() -> Iterator[Server]:
 
         binary = str(_server._get_binary_path())
     except (ImportError, RuntimeError) as error:
-        unavailable(f"fake-gcs-server: {error}", required=False)
+        raise Missing(f"fake-gcs-server is not there: {error}") from error
     (port,) = free_ports(1)
     command = [binary, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1"]
     command += ["-port", str(port), "-public-host", f"127.0.0.1:{port}"]
     with running(command, port, "/storage/v1/b") as process:
         bucket = json.dumps({"name": "bucket"}).encode()
         assert ask(port, "POST", "/storage/v1/b", bucket, Content_Type="application/json")[0] == 200
-        front = ThreadingHTTPServer(("127.0.0.1", 0), Translator)
-        front.emulator = port
-        thread = Thread(target=front.serve_forever)
-        thread.start()
-        try:
+        with serving(Translator) as front:
+            front.emulator = port
             url = f"gs://bucket/{{}}?endpoint=http://127.0.0.1:{front.server_port}"
             yield Server(process, front.server_port, url, {"GOOGLE_BEARER_TOKEN": "test"})
+
+
+@contextlib.contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServer]:
+    """Run a server of our own."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        thread = Thread(target=server.serve_forever, args=[0.02])  # seconds until it sees the end
+        thread.start()
+        try:
+            yield server
         finally:
-            front.shutdown()
+            server.shutdown()
             thread.join()
-            front.server_close()
 
 
-class Translator(BaseHTTPRequestHandler):
-    """From Google's XML API to its JSON API, as far as the adapter goes. The emulator does the rest."""
+class Quiet(BaseHTTPRequestHandler):
+    """What all servers of our own have in common."""
 
     protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
 
     def log_message(self, *_):
         pass
+
+    def handle(self):
+        with contextlib.suppress(ConnectionError):  # a client may go
+            super().handle()
+
+
+class Translator(Quiet):
+    """From Google's XML API to its JSON API, as far as the adapter goes. The emulator does the rest."""
 
     def answer(self, status, body=b""):
         code = {404: b"NoSuchKey", 412: b"PreconditionFailed"}.get(status)
