@@ -203,14 +203,14 @@ LOGS: tuple[Mutation, ...] = (
         "a promise for one slot only",
         "protocol.votes:vote",
         (
-            "now, effects = acceptor.step( Acceptor(mine.promised, votes.get(slot)), request.content )",
-            "fresh = isinstance(request.content, Accept) and slot not in votes\n"
+            "now, effects = acceptor.step(Acceptor(mine.promised, its), request.content)",
+            "fresh = isinstance(request.content, Accept) and its is None\n"
             "    promised = NO_BALLOT if fresh else mine.promised\n"
-            "    now, effects = acceptor.step(Acceptor(promised, votes.get(slot)), request.content)",
+            "    now, effects = acceptor.step(Acceptor(promised, its), request.content)",
         ),
         (
-            "mine = Votes(now.promised, in_order(votes))",
-            "mine = Votes(max(mine.promised, now.promised), in_order(votes))",
+            "mine = Votes(now.promised, votes)",
+            "mine = Votes(max(mine.promised, now.promised), votes)",
         ),
         why="In a slot in which it has not voted, an acceptor heeds no promise.",
         commands=1,

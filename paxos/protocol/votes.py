@@ -1,5 +1,6 @@
 """What an acceptor remembers: of one decision, or of a log; as a process, or read by others."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,14 +25,19 @@ class Votes:
 
 def vote(mine: Votes, request: InSlot) -> tuple[Votes, tuple[Effect, ...]]:
     """Answer one request by `acceptor.step`. What one slot promises, all slots promise."""
-    slot, votes = request.slot, dict(mine.votes)
-    now, effects = acceptor.step(
-        Acceptor(mine.promised, votes.get(slot)), request.content
-    )
-    if now.vote:
-        votes[slot] = now.vote
-    mine = Votes(now.promised, in_order(votes))
+    slot = request.slot
+    below, its, above = around(mine.votes, slot)
+    now, effects = acceptor.step(Acceptor(mine.promised, its), request.content)
+    votes = (*below, (slot, now.vote), *above) if now.vote else mine.votes
+    mine = Votes(now.promised, votes)
     return mine, tuple(in_slot(slot, effect, mine) for effect in effects)
+
+
+def around(votes: Slots, slot: int) -> tuple[Slots, Accept | None, Slots]:
+    """The votes in slots below this one, the one in it, and those above."""
+    at = bisect_left(votes, slot, key=lambda its: its[0])
+    its = votes[at][1] if at < len(votes) and votes[at][0] == slot else None
+    return votes[:at], its, votes[at if its is None else at + 1 :]
 
 
 def in_slot(slot: int, effect: Effect, mine: Votes) -> Effect:
