@@ -10,6 +10,7 @@ One service: its list is the log. Three or more: Passive Paxos, and a minority o
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -23,18 +24,19 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from .drivers import wire
-from .drivers.live import Live, Place
-from .opening import Mismatch, find
+from .drivers.live import Live, shut
+from .drivers.places import Mismatch, Place, place
+from .opening import Memory, find
 from .protocol.messages import Command
+from .remembering import Remembered
 from .services.contract import ServiceError
-from .services.registry import open_list
 from .trace import line
 
-__all__ = ["Entry", "Log", "Mismatch", "ServiceError", "Status", "Undecided", "open"]
+__all__ = ["Blocking", "Entry", "Log", "Mismatch", "ServiceError", "Status", "Undecided", "open"]
 
 logger = logging.getLogger("paxos")
 T = TypeVar("T")
-NAME = re.compile(r"[^\s.\x00-\x1f]{1,64}")
+NAME = re.compile(r"[^\s.]{1,64}")
 GRACE = 1.0  # seconds that a reader waits for the services beyond a quorum
 
 
@@ -79,29 +81,58 @@ class Log:
         self.known: dict[Command, int] = {}
         self.slots = 0  # of the log that we have counted
         self.file: Any = None
+        self.remembered: Remembered | None = None
+        self.opened = False
 
     async def __aenter__(self) -> Self:
-        options = self.options
-        timeout = options["request_timeout"]
-        places = [Place(url, open_list(url, timeout)) for url in self.urls]
+        if self.opened:
+            raise RuntimeError("a log is opened once: call `paxos.open` again")
+        self.opened = True
+        places = list[Place]()
         try:
-            genesis = await find(places, options["some"], options["chance"])
-            if options["trace"]:
-                self.file = Path(options["trace"]).open("x", encoding="utf-8")  # noqa: SIM115
-            record = self.write if self.file else None
-            self.live = Live(options["name"], genesis, places, options["chance"], record)
-            self.live.start()
+            for url in self.urls:
+                places.append(place(url, self.options["request_timeout"]))
+            await self.begin(places)
         except BaseException:
-            for place in places:
-                await place.service.close()
+            if self.live:
+                await self.live.close()
+            else:
+                await shut(places)
+            if self.file:
+                self.file.close()
             raise
         return self
 
+    async def begin(self, places: list[Place]) -> None:
+        """Find the log and start to work."""
+        options = self.options
+        trace, chance = options["trace"], options["chance"]
+        if trace and Path(trace).exists():
+            raise FileExistsError(f"{trace} is there already: a trace wants a new file")
+        if options["remember"]:
+            self.remembered = Remembered(options["remember"])
+        memory = self.remembered.memory if self.remembered else Memory()
+        genesis = await find(places, options["some"], chance, memory)
+        if self.remembered:
+            self.remembered.check(places, genesis)
+        for one in places:
+            if not one.up:
+                one.warn()
+        if trace:
+            self.file = Path(trace).open("x", encoding="utf-8")  # noqa: SIM115
+        record = self.write if self.file else None
+        self.live = Live(options["name"], genesis, places, chance, record)
+        self.live.start()
+
     async def __aexit__(self, *_: object) -> None:
-        if self.live:
-            await self.live.close()
-        if self.file:
-            self.file.close()
+        try:
+            if self.live:
+                await self.live.close()
+            if self.live and self.remembered:
+                self.remembered.note(self.live, always=True)
+        finally:
+            if self.file:
+                self.file.close()
 
     def write(self, record: Any) -> None:
         """One line for each record, before what it tells of is done."""
@@ -115,6 +146,8 @@ class Log:
 
         Raises Undecided when time is up, ServiceError for an entry that is too long.
         """
+        if not isinstance(entry, str | bytes | bytearray | memoryview):
+            raise TypeError(f"an entry is bytes or text, not {type(entry).__name__}")
         data = entry.encode() if isinstance(entry, str) else bytes(entry)
         live = self.running
         text, most = wire.text(data), (live.genesis.limit - wire.OVERHEAD) // wire.BATCHED
@@ -143,15 +176,19 @@ class Log:
             late = time.monotonic() - began > GRACE
             return True if enough and (late or not waiting) else None
 
-        await self.until(looked, timeout, "Too few services answer")
+        await self.until(looked, timeout, "Too few services answer", GRACE / 4)
         return list(self.entries)
 
     async def __aiter__(self) -> AsyncIterator[Entry]:
         """Every entry from the first one on, and for ever what comes."""
         index = 0
         while True:
-            yield await self.until(partial(self.entry, index), None, "")
+            yield await self.at(index)
             index += 1
+
+    async def at(self, index: int) -> Entry:
+        """The entry at an index, as soon as it is decided."""
+        return await self.until(partial(self.entry, index), None, "")
 
     def status(self) -> list[Status]:
         """How each service does, as far as this client has seen."""
@@ -171,6 +208,8 @@ class Log:
     def running(self) -> Live:
         if self.live is None:
             raise RuntimeError("the log is not open: use `async with paxos.open(...) as log`")
+        if self.live.failure:
+            raise self.live.failure
         return self.live
 
     def entry(self, index: int) -> Entry | None:
@@ -186,9 +225,17 @@ class Log:
                     author = one.client.rpartition(".")[0]
                     self.entries.append(Entry(len(self.entries), author, wire.data(one.text)))
         self.slots = len(batches)
+        if self.remembered:
+            self.remembered.note(self.running)
 
-    async def until(self, done: Callable[[], T | None], timeout: float | None, what: str) -> T:
-        """Wait until something is known."""
+    async def until(
+        self,
+        done: Callable[[], T | None],
+        timeout: float | None,
+        what: str,
+        pause: float | None = None,
+    ) -> T:
+        """Wait until something is known. `pause`: look that often also if nothing happens."""
         live = self.running
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -197,13 +244,12 @@ class Log:
             self.count()
             if (known := done()) is not None:
                 return known
-            left = GRACE if deadline is None else min(GRACE, deadline - time.monotonic())
-            if left <= 0:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
                 raise Undecided(f"{what} after {timeout:g} s. {self.trouble()}")
-            try:
+            left = min((one for one in (left, pause) if one is not None), default=None)
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(live.changed.wait(), left)
-            except TimeoutError:
-                continue
 
     def trouble(self) -> str:
         """One sentence on the services."""
@@ -224,7 +270,7 @@ class Log:
 
 
 class Blocking:
-    """A log for scripts: the same calls, which return when they are done."""
+    """A log for scripts: the same calls, which return when they are done. Any thread may make them."""
 
     def __init__(self, log: Log) -> None:
         self.log, log.blocking = log, self
@@ -241,15 +287,29 @@ class Blocking:
         return self
 
     def stop(self) -> None:
-        self.run(self.log.__aexit__())
-        self.end()
+        try:
+            self.run(self.log.__aexit__())
+        finally:
+            self.end()
 
     def end(self) -> None:
+        """Cancel what is still under way, and wait until it is over."""
+
+        async def rest() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(rest(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
+        if self.loop.is_closed():
+            work.close()
+            raise RuntimeError("the log is closed")
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
         try:
             return future.result()
@@ -270,9 +330,10 @@ class Blocking:
         return self.log.status()
 
     def __iter__(self) -> Iterator[Entry]:
-        entries = self.log.__aiter__()
+        index = 0
         while True:
-            yield self.run(anext(entries))  # type: ignore[arg-type]
+            yield self.run(self.log.at(index))
+            index += 1
 
 
 def open(
@@ -280,6 +341,7 @@ def open(
     name: str,
     some: bool = False,
     trace: str | os.PathLike[str] | None = None,
+    remember: str | os.PathLike[str] | None = None,
     request_timeout: float = 30.0,
     chance: random.Random | None = None,
 ) -> Log:
@@ -287,13 +349,15 @@ def open(
 
     `name` is this device's, for people; it need not be unique. `some`: only some services of the log are named
     here; the others count as out of reach. `trace`: a new file for all that this client does.
+    `remember`: a file of this device, from one life to the next, of what it has read in each list; one
+    that has changed since is refused. `chance`: for tests, what is drawn at random.
     Entering raises Mismatch if the services do not belong together, ServiceError if too few answer.
     """
     if not urls:
         raise ValueError("no service is named: name one, or three or more")
-    if not NAME.fullmatch(name):
+    if not (NAME.fullmatch(name) and name.isprintable()):
         raise ValueError(f"the name {name!r}: 1 to 64 signs, no space and no dot")
-    if len(urls) > 1 and len(urls) % 2 == 0:
+    if len(urls) % 2 == 0 and not some:
         logger.warning(
             "%s services survive no more failures than %s: use one more, or one less",
             len(urls),
@@ -302,5 +366,5 @@ def open(
     for url in urls:
         if urls.count(url) > 1:
             raise ValueError(f"{url} is named twice: name each service once")
-    options = {"name": name, "some": some, "trace": trace, "chance": chance}
+    options = {"name": name, "some": some, "trace": trace, "chance": chance, "remember": remember}
     return Log(urls, {**options, "request_timeout": request_timeout})

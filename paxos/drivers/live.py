@@ -6,11 +6,12 @@ draws an identity, so there is nothing to save, and no answer to a former life c
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ..protocol import passive
@@ -18,38 +19,19 @@ from ..protocol.ballot import NO_BALLOT, Ballot
 from ..protocol.events import Answer, Decide, Distrust, Opened, Propose, Send, Timeout, Wait
 from ..protocol.kinds import PROTOCOLS
 from ..protocol.lists import Genesis
-from ..protocol.messages import Append, Appended, Command, Entries, Fetch, InSlot
+from ..protocol.messages import Append, Command, Entries, InSlot
 from ..protocol.quorum import majority
-from ..services.contract import AppendOnlyList, NotTheEnd, ServiceError
+from ..services.contract import AppendOnlyList, ServiceError
 from ..trace import Header, Open, Sent, Step
-from . import wire
+from .places import Answered, Mismatch, Place
 
 logger = logging.getLogger("paxos")
 LOST = 2.0  # seconds after which an answer is missed, at least
 SOON, RARELY = 0.05, 5.0  # seconds between two looks while there is news, and when there is none
-LONGEST = (
-    256  # requests that wait for one service; older ones are dropped, as if they had been lost
-)
+LONGEST = 256  # requests that wait for one of several services; older ones count as lost
+LISTEN = 60.0  # seconds to wait for a service that tells of news by itself
 ALWAYS = Ballot(1 << 62, "")
 PATIENT = 4.0  # times as long, at most, after so many waits in vain
-
-
-@dataclass
-class Place:
-    """A service, and what we know of it. `name` is that of its list, once that was seen."""
-
-    url: str
-    service: AppendOnlyList
-    name: str | None = None
-    first: list[bytes] | None = None  # what was read when it was opened
-    inbox: deque[Sent] = field(default_factory=deque)
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    up: bool | None = None  # None: not known yet
-    error: str | None = None  # the last one
-    latency: float = 0.0  # seconds that its last request took
-    read: float = 0.0  # when the last fetch that succeeded began
-    silent: float = 0.0  # until then it is not asked, after so many failures
-    failures: int = 0
 
 
 class Recorder(Protocol):
@@ -87,26 +69,34 @@ class Live:
         self.note(Header(protocol(self.genesis), 0, self.me.member.proposer.quorums, nodes))
         self.note(Open(self.clock(), self.name, self.me))
         for place in self.places:
-            task = asyncio.create_task(self.work(place), name=f"paxos {place.url}")
-            task.add_done_callback(self.ended)
-            self.tasks.append(task)
+            jobs = [self.work(place)]
+            if type(place.service).news is not AppendOnlyList.news:
+                jobs.append(self.listen(place))
+            for job in jobs:
+                task = asyncio.create_task(job, name=f"paxos {place.url}")
+                task.add_done_callback(self.ended)
+                self.tasks.append(task)
         self.step(Opened())
 
     async def close(self) -> None:
         """Stop. What was asked and not answered is open, as after a crash."""
+        self.fail(RuntimeError("the log is closed"))
         if self.alarm:
             self.alarm.cancel()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        for place in self.places:
-            await place.service.close()
+        await shut(self.places)
 
     def ended(self, task: "asyncio.Task[None]") -> None:
         """A task of ours never ends but by a mistake of ours; whoever waits must hear of it."""
-        if not task.cancelled() and task.exception():
-            self.failure = task.exception()
-            self.tell()
+        if not task.cancelled() and (error := task.exception()):
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """There is nothing left to hope for: tell everybody who waits, and whoever comes."""
+        self.failure = self.failure or error
+        self.tell()
 
     # What the rules decide.
 
@@ -127,9 +117,7 @@ class Live:
                 case Decide():
                     self.lost = self.missed = 0
                 case Distrust(name, why):
-                    place = next(one for one in self.places if one.name == name)
-                    place.error = f"not used any more: {why}"
-                    logger.error("%s is not used any more: %s", place.url, why)
+                    self.refuse(next(one for one in self.places if one.name == name), why)
         known = {place.name for place in self.places}
         for place in self.places:
             mine = (place.name,) if place.name else set(self.genesis.lists) - known
@@ -140,6 +128,14 @@ class Live:
         command = Command(self.identity, self.me.member.count + len(self.me.wishes), text)
         self.step(Propose(text))
         return command
+
+    def refuse(self, place: Place, why: str) -> None:
+        """Go on without this one; raise if the others are no quorum."""
+        place.refuse(why)
+        left = [one.url for one in self.places if not one.refused]
+        if not self.me.member.proposer.quorums.reached(1, left):
+            self.fail(Mismatch(f"too few services are left: {place.url}: {why}"))
+        self.tell()
 
     def look(self) -> None:
         """Look at every list now, if we are not at work on them anyway."""
@@ -169,7 +165,7 @@ class Live:
 
     def ask(self, place: Place, asks: list[Sent]) -> None:
         """Put requests into the queue of a service; what they make needless is dropped."""
-        if not asks:
+        if not asks or place.refused:
             return
         newest = max((ballot(one.message) for one in asks), default=NO_BALLOT)
         again = {content(one.message) for one in asks}
@@ -178,7 +174,8 @@ class Live:
             for one in place.inbox
             if content(one.message) not in again | {None} and ballot(one.message) >= newest
         ]
-        place.inbox = deque([*waiting, *asks][-LONGEST:])
+        many = LONGEST if len(self.places) > 1 else None  # the only one must keep them in order
+        place.inbox = deque([*waiting, *asks], many)
         place.ready.set()
 
     async def work(self, place: Place) -> None:
@@ -191,81 +188,82 @@ class Live:
                 await asyncio.sleep(rest)
             if not place.inbox:
                 continue
-            asked = place.inbox.popleft()
-            started = time.monotonic()
+            asked, started = place.inbox.popleft(), time.monotonic()
+            if self.vain(asked.message):
+                continue
             try:
-                answer = await self.serve(place, asked)
+                taken = {one.name for one in self.places}
+                answer = await place.serve(asked, self.genesis, taken)
+            except Mismatch as error:
+                self.refuse(place, str(error))
             except ServiceError as error:
-                self.fails(place, error)
+                pause = min(RARELY, SOON * 2.0 ** min(place.failures + 1, 20))
+                place.fails(error, pause * (0.5 + self.chance.random() / 2))
                 if error.unsure:
                     self.hasten()
-                continue
-            if answer is None or place.name is None:
-                self.hasten()
-                continue
-            place.latency = time.monotonic() - started
-            self.answers(place)
-            if isinstance(answer, Entries):
-                place.read = started
-                if answer.after + len(answer.entries) > self.me.view(place.name).end:
-                    self.quiet = SOON
-            self.step(Answer(place.name, answer), asked.id)
+            else:
+                place.latency = time.monotonic() - started
+                self.hear(place, asked, answer, started)
             self.tell()
 
-    async def serve(self, place: Place, asked: Sent) -> Any:
-        """Carry out one request. None: no answer."""
-        if place.name is None and not await self.identify(place):
-            return None
-        if place.name != asked.to:
-            return None
-        match asked.message:
-            case Append(entry):
+    def vain(self, request: Any) -> bool:
+        """Is this append of no use any more: of a ballot that is over, or made in the meantime?"""
+        match content(request):
+            case None:
+                return False
+            case Command() as mine:
+                return mine not in self.me.member.pending
+        over: bool = ballot(request) < self.me.member.ballot
+        return over
+
+    def hear(self, place: Place, asked: Sent, answer: Answered, started: float) -> None:
+        """Tell the rules what a service has answered."""
+        if place.name is None or place.name != asked.to:
+            return
+        if answer is None:
+            self.hasten()
+            return
+        known = self.me.view(place.name).end
+        if isinstance(answer, Entries):
+            end, whole = answer.after + len(answer.entries), True
+        else:
+            end, whole = (answer.position or 0) + 1, answer.position == known
+        if whole and end > known:
+            self.quiet = SOON
+        if whole and end >= known:
+            place.read = started
+        if isinstance(answer, Entries) and end < known and (place.service.fresh or not end):
+            short = f"{place.url} shows {end} entries, and had {known}: an old copy, or emptied"
+            place.fails(ServiceError(short, "service", retry=True), SOON)
+        else:
+            place.answers()
+        self.step(Answer(place.name, answer), asked.id)
+
+    async def listen(self, place: Place) -> None:
+        """Look as soon as a service tells of news by itself, if it can. Never more often than needed."""
+        while True:
+            if place.name is not None and place.up:
+                known = self.me.view(place.name).end
                 try:
-                    position = await place.service.append(wire.pack(entry))
-                except NotTheEnd:
-                    return None
-                return None if position is None else Appended(entry, position)
-            case Fetch(after):
-                raw, place.first = place.first, None
-                if raw is None or after:
-                    raw = await place.service.fetch(after)
-                log, limit = self.genesis.log, self.genesis.limit
-                return Entries(after, tuple(wire.unpack(one, log, limit) for one in raw))
-        raise AssertionError(f"a service cannot {asked.message!r}")
-
-    async def identify(self, place: Place) -> bool:
-        """Find out which list this is, now that the service answers. Until then nothing is appended."""
-        raw = await place.service.fetch(0)
-        its = wire.genesis(raw[0]) if raw else None
-        taken = {one.name for one in self.places}
-        ours = its and its.log == self.genesis.log and its.lists == self.genesis.lists
-        if not ours or its is None or its.name in taken or its.name not in self.genesis.lists:
-            what = (
-                "it is empty"
-                if not raw
-                else "it is no list of this log, or one that is named twice"
-            )
-            self.fails(place, ServiceError(f"{place.url}: {what}", "caller"))
-            return False
-        place.name, place.first = its.name, raw
-        return True
-
-    def fails(self, place: Place, error: ServiceError) -> None:
-        """No answer. The more often, the longer it is left in peace."""
-        place.failures += 1
-        pause = max(error.after or 0.0, min(RARELY, SOON * 2.0 ** min(place.failures, 20)))
-        place.silent = time.monotonic() + pause * (0.5 + self.chance.random() / 2)
-        if place.up is not False or place.error != str(error):
-            logger.warning("%s does not answer: %s (%s)", place.url, error, error.blame)
-        place.up, place.error = False, str(error)
-        self.tell()
-
-    def answers(self, place: Place) -> None:
-        if place.up is False and place.name:
-            logger.info("%s answers again", place.url)
-        place.up, place.failures = True, 0
+                    await place.service.news(known, LISTEN)
+                except ServiceError:
+                    await asyncio.sleep(RARELY)
+                    continue
+                self.look()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.changed.wait(), RARELY)
+                if self.me.view(place.name).end > known:
+                    continue
+            await asyncio.sleep(RARELY)
 
     # How long to wait.
+
+    @property
+    def latency(self) -> float:
+        """Seconds in which the fastest services answer that are enough: a slow one slows nobody."""
+        times = sorted(one.latency for one in self.places if one.up)
+        enough = self.me.member.proposer.quorums.phase1
+        return times[min(enough, len(times)) - 1] if times else RARELY
 
     def wait(self, why: str, timer: Ballot) -> None:
         """Wake the rules after a while, unless they ask for another wait before."""
@@ -284,7 +282,10 @@ class Live:
 
     def wake(self, why: str, timer: Ballot) -> None:
         self.missed += why == "answers"
-        self.step(Timeout(timer))
+        try:
+            self.step(Timeout(timer))
+        except Exception as error:
+            self.fail(error)
 
     def patience(self, why: str) -> float:
         """Seconds to wait; each time in vain twice as long.
@@ -298,12 +299,20 @@ class Live:
         self.why, self.asked = why, now
         if why == "rival":
             self.lost += 1
-            return self.chance.random() * 2 * self.pace * 2.0 ** min(self.lost, 7)
+            return self.chance.random() * 2 * self.pace * 2.0 ** min(self.lost, 6)
         if why == "news":
-            slowest = max((one.latency for one in self.places if one.up), default=RARELY)
-            self.quiet = min(2 * self.quiet, RARELY, max(5 * SOON, 20 * slowest))
+            often = max(5 * SOON, 20 * self.latency)
+            self.quiet = min(2 * self.quiet, RARELY, often)
             return self.quiet * (0.5 + self.chance.random() / 2)
         return max(LOST, 8 * self.pace) * min(2.0**self.missed, PATIENT)
+
+
+async def shut(places: list[Place]) -> None:
+    """Let go of all services, also where one of them cannot."""
+    ends = await asyncio.gather(*(one.service.close() for one in places), return_exceptions=True)
+    for place, error in zip(places, ends, strict=True):
+        if isinstance(error, Exception):
+            logger.warning("%s was not closed: %s", place.url, type(error).__name__)
 
 
 def protocol(genesis: Genesis) -> str:

@@ -13,7 +13,9 @@ import base64
 import hashlib
 import json
 import re
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Self
 
 from ..codec import decode, encode
 from ..protocol.lists import Entry, Genesis
@@ -26,7 +28,7 @@ KINDS: dict[str, Any] = {
 TOO_NEW = "written by a newer version, or damaged"
 BINARY = "\0"  # marks a text that stands for bytes
 BATCHED = 16  # commands in an entry, at most (`protocol.log.BATCH`)
-OVERHEAD = 4096  # bytes in an entry beside the texts of its commands
+OVERHEAD = 1 << 14  # bytes in an entry beside the texts of its commands, at most
 
 
 def pack(thing: Genesis | Entry) -> bytes:
@@ -41,13 +43,38 @@ def unpack(raw: bytes, log: str, limit: int) -> Any:
     try:
         if not raw.startswith(HEADER):
             raise ValueError(TOO_NEW)
-        thing = decode(json.loads(raw.removeprefix(HEADER)), KINDS)
+        told = json.loads(raw.removeprefix(HEADER).decode())
+        json.dumps(told, ensure_ascii=False).encode()  # half a sign is no text
+        thing = decode(told, KINDS)
         if not known(thing):
             raise ValueError(TOO_NEW)
         hash(thing)
     except (ValueError, TypeError, RecursionError):
         return Entry(hashlib.sha256(raw).hexdigest(), 0, TOO_NEW, log)
     return thing
+
+
+def same(one: Genesis, other: Genesis) -> bool:
+    """Are these two of one log?"""
+    return replace(one, name=other.name) == other
+
+
+class Digest:
+    """A digest of what was read in a list, one thing after the other."""
+
+    def __init__(self) -> None:
+        self.sha, self.count = hashlib.sha256(), 0
+
+    def add(self, things: Iterable[Any]) -> Self:
+        for one in things:
+            raw = one.encode() if isinstance(one, str) else pack(one)
+            self.sha.update(b"%d %b" % (len(raw), raw))
+            self.count += 1
+        return self
+
+    @property
+    def hex(self) -> str:
+        return self.sha.hexdigest()
 
 
 def known(thing: Any) -> bool:
@@ -64,8 +91,13 @@ def genesis(raw: bytes) -> Genesis | None:
     """Entry 0, if it is the genesis of a list of ours. Raises ValueError for one of a newer version."""
     thing = unpack(raw, "", len(raw))
     if isinstance(thing, Entry) and thing.content == TOO_NEW:
-        raise ValueError("it was made by a newer version of paxos: install that one")
-    return thing if isinstance(thing, Genesis) else None
+        raise ValueError("it was made by a newer version of paxos, or is damaged")
+    if not isinstance(thing, Genesis):
+        return None
+    names = thing.lists
+    if thing.version != 1 or thing.name not in names or len(set(names)) < len(names):
+        raise ValueError("it was made by a newer version of paxos, or is damaged")
+    return thing
 
 
 def text(data: bytes) -> str:
