@@ -4,14 +4,18 @@ Schema, version 1. Each line is an object with a `kind`, the name of a dataclass
 
 * line 1 is the `Header`; then records in the order in which they happened; then the `End`;
 * `at` is virtual time in ticks, `Header.tick` ticks to one mean message delay;
-* a `Ballot` is `[round, identity]`; a tuple is a list; whatever else is JSON's own.
+* a `Ballot` is `[round, identity]`; a tuple is a list; whatever else is JSON's own;
+* the `state` of a `Step` may be null: it is what the rules say.
+
+A client at work on real services writes its own steps only, `at` in milliseconds, no states, and as what
+it `received` the request that was answered (see `drivers.merging`).
 
 A driver makes a `Trace`; `dumps` and `loads` are exact inverses.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any, Literal
 
 from .codec import decode, encode
@@ -218,14 +222,38 @@ _KINDS: dict[str, Any] = {
 
 def dumps(trace: Trace) -> str:
     """The trace as NDJSON, the same bytes for equal traces."""
-    lines = map(encode, (trace.header, *trace.records, End(len(trace.records))))
-    return "".join(
-        json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines
-    )
+    return "".join(map(line, (trace.header, *trace.records, End(len(trace.records)))))
 
 
-def loads(text: str) -> Trace:
-    """Read NDJSON. Raises TraceError with the number of the line and the reason."""
+def line(record: Header | Record | End) -> str:
+    """One line of a file, for whoever writes as things happen."""
+    return json.dumps(encode(record), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def told(trace: Trace) -> Trace:
+    """The same with the states that were left out: the rules tell them, for a step is pure."""
+    steps, states, records = PROTOCOLS[trace.header.protocol].steps, dict[str, Any](), []
+    for number, record in enumerate(trace.records, 2):
+        if isinstance(record, Step) and record.state is None:
+            try:
+                state, _ = steps[trace.role(record.node)](states[record.node], record.event)
+            except (ValueError, TypeError, AttributeError) as error:
+                raise TraceError(f"line {number}: no rule for this event ({error})") from None
+            record = replace(record, state=state)
+        if isinstance(record, Open | Step):
+            states[record.node] = record.state
+        records.append(record)
+    return Trace(trace.header, tuple(records))
+
+
+def loads(text: str, whole: bool = True, states: bool = True) -> Trace:
+    """Read NDJSON. Raises TraceError with the number of the line and the reason.
+
+    `whole`: refuse a file that was cut short, as one of a process that was killed is; else read what is
+    there. `states`: put in those that were left out.
+    """
+    if not whole and not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
     things: list[Any] = []
     known: set[int | str] = set()
     # Not splitlines(): it also splits at signs that JSON leaves as they are inside a string.
@@ -244,8 +272,12 @@ def loads(text: str) -> Trace:
     if not things:
         raise TraceError("the file is empty: a trace begins with a Header line")
     if not isinstance(things[-1], End):
-        raise TraceError(f"line {len(things)}: the file was cut short; its End line is missing")
-    return Trace(things[0], tuple(things[1:-1]))
+        if whole:
+            raise TraceError(f"line {len(things)}: the file was cut short; its End line is missing")
+        things.append(End(len(things) - 1))
+    trace = Trace(things[0], tuple(things[1:-1]))
+    left_out = any(isinstance(one, Step) and one.state is None for one in trace.records)
+    return told(trace) if states and left_out else trace
 
 
 def _check(things: list[Any], known: set[int | str]) -> None:
@@ -293,7 +325,7 @@ def _check_record(newest: Record, header: Header, known: set[int | str]) -> None
         id = newest.id
     if id is not None and id not in known:
         raise TraceError(f"message {id} was never sent")
-    if isinstance(newest, Open | Step):
+    if isinstance(newest, Open) or (isinstance(newest, Step) and newest.state is not None):
         _check_state(newest.state, header.protocol, nodes[newest.node])
     if isinstance(newest, Step):
         _check_step(newest, known, PROTOCOLS[header.protocol])
