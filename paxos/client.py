@@ -249,7 +249,8 @@ class Log:
                 raise Undecided(f"{what} after {timeout:g} s. {self.trouble()}")
             left = min((one for one in (left, pause) if one is not None), default=None)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(live.changed.wait(), left)
+                async with asyncio.timeout(left):
+                    await live.changed.wait()
 
     def trouble(self) -> str:
         """One sentence on the services."""

@@ -7,6 +7,7 @@ from typing import NoReturn
 import pytest
 from books import PARTS, ROOT, build
 from hypothesis import settings
+from odd_lists import world  # noqa: F401  a fixture
 
 # The same examples on every machine and every run: a failure that nobody can repeat helps nobody.
 settings.register_profile("book", deadline=None, derandomize=True, database=None)

@@ -233,7 +233,7 @@ class Live:
         if whole and end >= known:
             place.read = started
         if isinstance(answer, Entries) and end < known and (place.service.fresh or not end):
-            short = f"{place.url} shows {end} entries, and had {known}: an old copy, or emptied"
+            short = f"{place.url} had {known} entries, and has fewer: an old copy, or emptied"
             place.fails(ServiceError(short, "service", retry=True), SOON)
         else:
             place.answers()
@@ -251,7 +251,8 @@ class Live:
                     continue
                 self.look()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.changed.wait(), RARELY)
+                    async with asyncio.timeout(RARELY):  # `wait_for` may swallow our cancellation
+                        await self.changed.wait()
                 if self.me.view(place.name).end > known:
                     continue
             await asyncio.sleep(RARELY)
@@ -282,6 +283,7 @@ class Live:
 
     def wake(self, why: str, timer: Ballot) -> None:
         self.missed += why == "answers"
+        self.why = ""  # how long we waited in vain says nothing of how long a phase takes
         try:
             self.step(Timeout(timer))
         except Exception as error:

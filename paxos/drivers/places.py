@@ -79,6 +79,7 @@ class Place:
         """Ask the service."""
         match asked.message:
             case Append(entry):
+                self.first = None  # out of date from now on
                 position = await self.service.append(wire.pack(entry))
                 return None if position is None else Appended(entry, position)
             case Fetch(after):

@@ -1,0 +1,407 @@
+"""How a log is found or made: who opens, on which services, and what is refused."""
+
+import asyncio
+import itertools
+import json
+import random
+import shutil
+
+import pytest
+from odd_lists import live
+
+import paxos
+from paxos import Mismatch, ServiceError, opening
+from paxos.drivers import wire
+from paxos.drivers.places import place
+from paxos.protocol.lists import Genesis
+
+
+def names(world, count=3):
+    """The name of each list, and the logs they belong to."""
+    found = [wire.genesis(world.things(number)[0]) for number in range(1, count + 1)]
+    return [one.name for one in found], {one.log for one in found}
+
+
+async def opened(*urls, name="ann", **options):
+    async with paxos.open(*urls, name=name, **options) as log:
+        return log.live.genesis
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_empty_services_become_a_log_and_everybody_finds_it(world, count):
+    @live
+    async def run():
+        first = await opened(*world.urls(count))
+        second = await opened(*reversed(world.urls(count)), name="ben")
+        assert wire.same(first, second) and len(first.lists) == count
+        assert names(world, count) == ([f"s{n + 1}" for n in range(count)], {first.log})
+
+    run()
+
+
+def test_an_even_count_is_warned_of(world, caplog):
+    @live
+    async def run():
+        await opened(*world.urls(2))
+        assert "2 services survive no more failures than 1" in caplog.text
+        caplog.clear()
+        await opened(*world.urls(2))
+        await opened(*world.urls(1), some=True)
+
+    with pytest.raises(Mismatch, match="too few for a majority"):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("urls", "name", "error"),
+    [
+        ([], "ann", "no service is named"),
+        (["memory:x", "memory:x", "memory:y"], "ann", "is named twice"),
+        (["memory:x"], "a.b", "the name 'a.b'"),
+        (["memory:x"], "a b", "the name"),
+        (["memory:x"], "", "the name"),
+        (["memory:x"], "a\x1b", "the name"),
+        (["memory:x"], "a" * 65, "the name"),
+        (["memory:x"], "\ud800", "the name"),
+    ],
+)
+def test_mistakes_of_the_caller_are_told_at_once(urls, name, error):
+    with pytest.raises(ValueError, match=error):
+        paxos.open(*urls, name=name)
+
+
+def test_a_url_that_cannot_be_closes_those_before_it(world):
+    @live
+    async def run():
+        await opened(*world.urls(2), "gopher:x")
+
+    with pytest.raises(ServiceError, match="no service is called"):
+        run()
+
+
+def test_a_new_log_needs_every_service(world):
+    world[2].down = True
+
+    @live
+    async def run():
+        with pytest.raises(ServiceError, match=r"every one of its services.*memory:odd2: no route"):
+            await opened(*world.urls())
+        assert [len(world.things(n)) for n in (1, 2, 3)] == [0, 0, 0]
+
+    run()
+
+
+def test_a_log_that_is_there_opens_without_a_minority_or_more(world, caplog):
+    @live
+    async def run():
+        its = await opened(*world.urls())
+        world[2].down = True
+        assert await opened(*world.urls(), name="ben") == its
+        assert caplog.messages.count("memory:odd2 is out of reach: no route") == 1
+        world[3].down = True
+        assert await opened(*world.urls(), name="ben") == its
+        world[1].down = True
+        with pytest.raises(ServiceError):
+            await opened(*world.urls(), name="ben")
+
+    run()
+
+
+def test_a_service_that_never_answers_holds_up_nobody_who_opens(world):
+    @live
+    async def run():
+        its = await opened(*world.urls())
+        world[1].delay = 1000.0
+        assert wire.same(await opened(*world.urls(), name="ben"), its)
+        assert world[1].busy == 0
+
+    run()
+
+
+def test_all_services_must_be_named_unless_some_are_left_out_on_purpose(world):
+    @live
+    async def run():
+        its = await opened(*world.urls())
+        for urls in (world.urls(2), world.urls(1), world.urls(5)):
+            with pytest.raises(Mismatch, match=f"has 3 services, but {len(urls)} are named"):
+                await opened(*urls)
+        with pytest.raises(Mismatch, match="has 3 services, but 5"):
+            await opened(*world.urls(5), some=True)
+        with pytest.raises(Mismatch, match="too few for a majority"):
+            await opened(*world.urls(1), some=True)
+        assert await opened(*world.urls(2), some=True) == its
+
+    run()
+
+
+def test_two_logs_are_not_mixed(world):
+    @live
+    async def run():
+        urls = world.urls(6)
+        await opened(*urls[:3])
+        await opened(*urls[3:])
+        with pytest.raises(Mismatch, match="memory:odd1 and memory:odd4 belong to two different"):
+            await opened(urls[0], urls[1], urls[3])
+
+    run()
+
+
+def test_the_same_list_under_two_urls_is_found_out(tmp_path):
+    (tmp_path / "link").symlink_to("a")
+
+    @live
+    async def run():
+        urls = [f"file://{tmp_path}/{name}" for name in ("a", "b", "c")]
+        await opened(*urls)
+        with pytest.raises(Mismatch, match=r"/a and .*/link are the same list"):
+            await opened(urls[0], f"file://{tmp_path}/link", urls[1])
+
+    run()
+
+
+@pytest.mark.parametrize(
+    ("things", "error"),
+    [
+        ([b"a photo"], "holds something else than a log"),
+        ([b"paxos/2 {}"], "newer version"),
+        ([wire.pack(Genesis("s1", ("s2",), "x"))], "newer version of paxos, or is damaged"),
+    ],
+)
+def test_a_place_that_holds_anything_else_is_refused(world, things, error):
+    @live
+    async def run():
+        world.things(2).extend(things)
+        with pytest.raises(Mismatch, match=error):
+            await opened(*world.urls())
+        assert world.things(1) == []
+
+    run()
+
+
+def test_an_emptied_service_is_not_taken_for_a_new_one(world):
+    @live
+    async def run():
+        async with paxos.open(*world.urls(), name="ann") as log:
+            await log.append("x")
+        world.things(3).clear()
+        with pytest.raises(Mismatch, match="memory:odd3 is empty, but the log exists"):
+            await opened(*world.urls(), name="ben")
+        await opened(*world.urls(2), name="ben", some=True)
+
+    run()
+
+
+@pytest.mark.parametrize("made", [1, 2])
+@pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3)))[:3])
+def test_a_creation_cut_short_is_finished_by_the_next(world, made, order):
+    @live
+    async def run():
+        lists = ("s1", "s2", "s3")
+        for number in range(1, made + 1):
+            world.things(number).append(wire.pack(Genesis(f"s{number}", lists, "f" * 32)))
+        world[3].down = True
+        if made == 1:
+            with pytest.raises(ServiceError, match="every one of its services"):
+                await opened(*world.urls())
+        world[3].down = False
+        await opened(*(f"memory:odd{n}" for n in order))
+        assert names(world) == (["s1", "s2", "s3"], {"f" * 32})
+
+    run()
+
+
+def test_a_creator_that_is_stopped_anywhere_leaves_what_the_next_can_finish(world):
+    """Cancelled after each number of requests in turn."""
+
+    @live
+    async def run():
+        for stop in range(1, 12):
+            for number in (1, 2, 3):
+                world.things(number).clear()
+                world[number].requests = 0
+                world[number].delay = 0.0
+            task = asyncio.create_task(opened(*world.urls()))
+            while sum(world[n].requests for n in (1, 2, 3)) < stop and not task.done():
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await opened(*world.urls(), name="ben")
+            found, logs = names(world)
+            assert found == ["s1", "s2", "s3"] and len(logs) == 1
+
+    run()
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("kind", ["memory", "file", "sqlite", "mixed"])
+def test_creators_at_once_make_one_log(world, tmp_path, kind, seed):
+    chance = random.Random(seed)
+    if seed >= 2 and kind != "memory":
+        seed = 0
+    urls = {
+        "memory": world.urls(),
+        "file": [f"file://{tmp_path}/{n}" for n in range(3)],
+        "sqlite": [f"sqlite://{tmp_path}/{n}.db" for n in range(3)],
+        "mixed": [f"file://{tmp_path}/f", f"sqlite://{tmp_path}/s.db", "memory:odd1"],
+    }[kind]
+
+    @live
+    async def run():
+        for number in (1, 2, 3):
+            world[number].delay = chance.random() * 0.002
+        creators = []
+        for name in ("ann", "ben", "cleo"):
+            order = chance.sample(urls, 3)
+            creators.append(opened(*order, name=name, chance=random.Random(chance.random())))
+        made = await asyncio.gather(*creators)
+        assert len({(one.log, one.lists) for one in made}) == 1
+        assert await opened(*urls)
+
+    run()
+
+
+def test_a_service_without_credentials_is_an_outage(world, monkeypatch):
+    pytest.importorskip("obstore")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    lists = ("s1", "s2", "s3")
+
+    @live
+    async def run():
+        for number in (1, 2):
+            world.things(number).append(wire.pack(Genesis(f"s{number}", lists, "f" * 32)))
+        async with paxos.open(*world.urls(2), "s3://bucket/place", name="ann") as log:
+            assert await log.append("x", timeout=20) == 0
+            assert log.status()[2].up is False
+            assert "AWS_ACCESS_KEY_ID" in log.status()[2].error
+
+    run()
+
+
+def test_the_limit_of_a_new_log_is_that_of_the_narrowest_service(world, monkeypatch):
+    @live
+    async def run():
+        places = [place(url, 1.0) for url in world.urls()]
+        places[1].service.limit = 100_000
+        assert (await opening.find(places)).limit == 100_000
+        for one in places:
+            await one.service.close()
+
+    run()
+
+
+# What a device remembers.
+
+
+def test_a_device_that_remembers_refuses_what_has_changed(world, tmp_path):
+    kept = tmp_path / "seen.json"
+
+    @live
+    async def run():
+        async with paxos.open(*world.urls(), name="ann", remember=kept) as log:
+            await log.append(b"\xff\0")
+            await log.append("y")
+        data = json.loads(kept.read_text())
+        its = data["services"]["memory:odd1"]
+        assert its["list"] == "s1" and its["entries"] == len(world.things(1)) and data["log"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["seen.json"]
+        saved = {number: list(world.things(number)) for number in (1, 2, 3)}
+
+        async def refused(match):
+            with pytest.raises(Mismatch, match=match):
+                await opened(*world.urls(), name="ben", remember=kept)
+            for number, things in saved.items():
+                world.things(number)[:] = things
+            async with paxos.open(*world.urls(), name="ben", remember=kept) as log:
+                assert [one.text for one in await log.read(20)] == ["\ufffd\0", "y"]
+
+        for number in (1, 2, 3):
+            world.things(number).clear()
+        await refused("is empty, but this device has seen a log there")
+        world.things(2).clear()
+        await refused("memory:odd2 is empty")
+        first = wire.genesis(saved[1][0])
+        for number in (1, 2, 3):
+            other = Genesis(f"s{number}", first.lists, "e" * 32)
+            world.things(number)[0] = wire.pack(other)
+        await refused("another log than the one that this device has seen")
+        world.things(3)[-1] = b"something else"
+        await refused("memory:odd3: what this device has read there before has changed")
+        world.things(1)[0], world.things(2)[0] = world.things(2)[0], world.things(1)[0]
+        await refused("is s2 of the log, and was s1")
+
+    run()
+
+
+def test_an_older_copy_of_a_list_is_not_used_until_it_has_caught_up(world, tmp_path, caplog):
+    kept = tmp_path / "seen.json"
+
+    @live
+    async def run():
+        async with paxos.open(*world.urls(), name="ann", remember=kept) as log:
+            for text in "abc":
+                await log.append(text)
+        rest = world.things(1)[2:]
+        del world.things(1)[2:]
+        world[2].down = True
+        async with paxos.open(*world.urls(), name="ben", remember=kept) as log:
+            with pytest.raises(paxos.Undecided, match="shows 2 entries, and this device has seen"):
+                await log.append("d", timeout=0.3)
+            world.things(1)[2:] = rest
+            assert len(await log.read(timeout=20)) >= 3
+
+    run()
+
+
+def test_a_list_that_changed_while_it_was_out_of_reach_is_refused_when_it_is_back(
+    world, tmp_path, caplog
+):
+    kept = tmp_path / "seen.json"
+
+    @live
+    async def run():
+        async with paxos.open(*world.urls(), name="ann", remember=kept) as log:
+            await log.append("x")
+        world.things(2)[1] = b"something else"
+        world[2].down = True
+        async with paxos.open(*world.urls(), name="ben", remember=kept) as log:
+            world[2].down = False
+            while "not used any more" not in (log.status()[1].error or ""):
+                await log.append("y", timeout=20)
+            assert "memory:odd2 is not used any more" in caplog.text
+            assert await log.append("z", timeout=20) > 0
+        with pytest.raises(Mismatch, match="has changed"):
+            await opened(*world.urls(), name="ben", remember=kept)
+
+    run()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format":"paxos-seen","version":1}', "\x00"])
+def test_a_damaged_memory_is_not_taken_for_none(world, tmp_path, text):
+    kept = tmp_path / "seen.json"
+    kept.write_text(text)
+
+    @live
+    async def run():
+        with pytest.raises(Mismatch, match="is not what paxos wrote there"):
+            await opened(*world.urls(), remember=kept)
+
+    run()
+
+
+def test_a_folder_that_is_not_mounted_is_not_taken_for_a_new_one(tmp_path):
+    kept, urls = tmp_path / "seen.json", [f"file://{tmp_path}/{n}" for n in range(3)]
+
+    @live
+    async def run():
+        await opened(*urls, remember=kept)
+        for number in range(3):
+            shutil.move(tmp_path / str(number), tmp_path / f"away{number}")
+        with pytest.raises(ServiceError, match="no service of the log answers"):
+            await opened(*urls, remember=kept)
+        assert not (tmp_path / "0").exists()
+        (tmp_path / "0").mkdir()
+        with pytest.raises(Mismatch, match="0 is empty, but this device has seen a log there"):
+            await opened(*urls, remember=kept)
+
+    run()
