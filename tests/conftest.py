@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import racers
 from books import PARTS, ROOT, build
 from hypothesis import settings
 from odd_lists import world  # noqa: F401  a fixture
@@ -33,6 +34,14 @@ def pytest_collection_modifyitems(items):
     """The rules first: whoever broke one need not wait for what follows from it."""
     rules = {path.stem for path in (ROOT / "paxos" / "protocol").glob("*.py")}
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in rules)
+
+
+@pytest.fixture(scope="session")
+def eight():
+    """Eight processes that race for the positions of a list."""
+    them = racers.Racers(8)
+    yield them
+    them.stop()
 
 
 @pytest.fixture(scope="session")

@@ -48,13 +48,6 @@ def servers():
         yield start
 
 
-@pytest.fixture(scope="session")
-def eight():
-    them = racers.Racers(8)
-    yield them
-    them.stop()
-
-
 @pytest.fixture
 def at(servers, monkeypatch):
     """The URL of a new list of a kind, with its credentials in the environment; of another port."""
