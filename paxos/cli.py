@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from . import __version__, agreeing, checking
+from . import __version__, agreeing, checking, demo, sharing
 from .drivers import faults
 from .drivers.replay import replay
 from .drivers.simulator import PROTOCOLS, Simulation, World
@@ -76,6 +76,8 @@ def parser() -> Parser:
     checking.add(commands.add_parser("check", help="visit every state of a small world"))
     add_prove(commands.add_parser("prove", help="prove a protocol for any number of nodes"))
     agreeing.add(commands.add_parser("disk", help="agree through folders, for real"))
+    sharing.add(commands.add_parser("log", help="share a log through storage services, for real"))
+    demo.add(commands.add_parser("demo", help="watch two writers agree through three folders"))
     return top
 
 

@@ -246,7 +246,7 @@ class Log:
                 return known
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
-                raise Undecided(f"{what} after {timeout:g} s. {self.trouble()}")
+                raise Undecided(f"{what} after {timeout:.3g} s. {self.trouble()}")
             left = min((one for one in (left, pause) if one is not None), default=None)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
