@@ -28,6 +28,7 @@ VIEWS: dict[str, tuple[str, ...]] = {  # of each protocol, the first one unless 
     "disk-log": ("spacetime", "disks", "log"),
     "passive": ("spacetime", "lists", "box"),
     "passive-log": ("spacetime", "lists", "log"),
+    "one-list": ("spacetime", "lists", "log"),
 }
 CURE = "Write a trace with `paxos run static --trace FILE`"
 GRAPHS: dict[str, Literal["main", "retry"]] = {"activity": "main", "retry": "retry"}
@@ -91,10 +92,11 @@ def add_run(run: argparse.ArgumentParser) -> None:
     flag("--seed", type=int, default=0, help="decides all that is left to chance; default 0")
     for names, default, who in (
         (("proposers", "clients"), 3, "who ask, each for a value of its own"),
-        (("acceptors", "disks", "services"), 3, "who remember"),
+        (("acceptors", "disks", "services"), None, "who remember"),
         (("learners", "followers"), 1, "who only listen; not with disks"),
     ):
-        flags, about = [f"--{name}" for name in names], f"{who}; default {default}"
+        usual = "3; of one-list, 1" if default is None else default
+        flags, about = [f"--{name}" for name in names], f"{who}; default {usual}"
         flag(*flags, dest=names[0], type=int, default=default, metavar="N", help=about)
     for phase, what in (("phase1", "promises"), ("phase2", "votes")):
         flag(f"--{phase}", type=int, metavar="N", help=f"{what} needed; default: a majority")
@@ -121,6 +123,8 @@ def add_chances(run: argparse.ArgumentParser) -> None:
         flag(f"--{what}", type=float, default=0.0, metavar="P", help=about)
     about = "append only where the end of the list is known: saves a fetch, if the service can"
     flag("--conditional", action="store_true", help=about)
+    about = "the services tell where they appended: saves a fetch where that is the known end"
+    flag("--told", action="store_true", help=about)
     about = "a message takes 1-J to 1+J; default 0.5"
     flag("--jitter", type=float, default=0.5, metavar="J", help=about)
     about = "stop then, in message delays; default 200"

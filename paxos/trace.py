@@ -16,6 +16,7 @@ A driver makes a `Trace`; `dumps` and `loads` are exact inverses.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, is_dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 from .codec import decode, encode
@@ -335,9 +336,16 @@ def _check_record(newest: Record, header: Header, known: set[int | str]) -> None
 
 
 def _check_state(state: Any, protocol: str, role: str) -> None:
-    """Is it a state of this role?"""
-    if not isinstance(state, PROTOCOLS[protocol].states[role]):
+    """Is it a state of this role, with such a member in it as this protocol has?"""
+    inside = type(getattr(state, "member", None)) is _member(protocol, role)
+    if not (isinstance(state, PROTOCOLS[protocol].states[role]) and inside):
         raise TraceError(f"no {role} of {protocol} can be in the state {str(state)[:60]!r}")
+
+
+@cache
+def _member(protocol: str, role: str) -> type:
+    mine = PROTOCOLS[protocol].start(role, "s1", quorum.majority(1), ("s1",))
+    return type(getattr(mine, "member", None))
 
 
 def _check_step(step: Step, known: set[int | str], kind: Kind) -> None:

@@ -28,15 +28,19 @@ SERVICES = [
     {"stale_reads": 0.2},
     {"conditional": True},
     {"conditional": True, "lost_appends": 0.1, "stale_reads": 0.1},
+    {"told": True, "lost_appends": 0.1, "stale_reads": 0.1},
 ]
+OF_MANY = ("acceptors", "phase1", "phase2")  # where there is one, there is nothing to choose
 CHUNK = 250  # seeds that a process takes at a time
 
 
 def world(protocol, seed):
-    """The world of this seed: every tenth has the same faults, every fiftieth the same services."""
+    """The world of this seed: every tenth has the same faults, every sixtieth the same services."""
     options = FAULTS[seed % len(FAULTS)]
     if PROTOCOLS[protocol].remembers == "list":
         options = options | SERVICES[seed // len(FAULTS) % len(SERVICES)]
+    if protocol == "one-list":
+        options = {what: its for what, its in options.items() if what not in OF_MANY}
     return World(protocol, seed, **{"proposers": 2, "learners": 0, "until": 120.0, **options})
 
 

@@ -19,16 +19,19 @@ SEEDS = {"static": 10_000, "disk": 10_000, "passive": 10_000} | {
     "log": 4_000,
     "disk-log": 2_000,
     "passive-log": 1_000,
+    "one-list": 1_000,
 }
 BY_NIGHT = {"static": 350_000, "disk": 200_000, "passive": 200_000} | {
     "log": 120_000,
     "disk-log": 80_000,
-    "passive-log": 50_000,
+    "passive-log": 49_000,
+    "one-list": 1_000,
 }
 # Where a phase is two round trips, more runs end in the middle of one.
 FLOOR = {"static": 0.999, "log": 0.999, "disk": 0.95, "disk-log": 0.95} | {
     "passive": 0.97,
     "passive-log": 0.97,
+    "one-list": 0.97,
 }
 
 

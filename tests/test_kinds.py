@@ -1,16 +1,20 @@
 """The kinds of Paxos: what each is made of, and which votes an eye that sees all sees cast."""
 
 import pytest
-from worlds import A1, A2, B1, befores, runs
+from worlds import A1, A2, B1, LOGS, befores, runs
 
 from paxos.protocol.acceptor import Acceptor
+from paxos.protocol.alone import Entered
+from paxos.protocol.ballot import NO_BALLOT
 from paxos.protocol.blocks import Block, Disk, store
-from paxos.protocol.kinds import PROTOCOLS, Kind, cast, voted
+from paxos.protocol.kinds import PROTOCOLS, Kind, cast, fit, voted
 from paxos.protocol.lists import Amiss, Entry, Genesis, List, View, keep, read
+from paxos.protocol.member import blank
 from paxos.protocol.messages import (
     Accept,
     Accepted,
     Append,
+    Command,
     Fetch,
     InSlot,
     Prepare,
@@ -49,17 +53,21 @@ def test_every_role_has_rules_a_start_and_a_state(name):
     assert isinstance(kind, Kind)
     assert list(kind.steps) == list(kind.states)
     for role, state in kind.states.items():
-        assert isinstance(kind.start(role, "x", majority(3), ("s1", "s2", "s3")), state)
+        mine = kind.start(role, "x", majority(3), ("s1", "s2", "s3"))
+        assert isinstance(mine, state)
+        for _, view in getattr(mine, "views", ()):
+            assert view.memory == kind.memory() == blank(mine.member)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_who_asks_who_remembers_and_who_listens(name):
     kind = PROTOCOLS[name]
     memory = name.removesuffix("-log")
-    assert kind.remembers == {"disk": "disk", "passive": "list"}.get(memory, "acceptor")
-    assert kind.asks == ("client" if memory in ("disk", "passive") else "proposer")
+    of = {"disk": "disk", "passive": "list", "one-list": "list"}
+    assert kind.remembers == of.get(memory, "acceptor")
+    assert kind.asks == ("client" if memory in of else "proposer")
     assert kind.listens == ("learner" if kind.asks == "proposer" else None)
-    assert kind.many == name.endswith("log")
+    assert kind.many == (name in LOGS)
 
 
 def test_only_who_remembers_saves():
@@ -137,7 +145,22 @@ def test_what_every_reader_skips_or_no_reader_reaches_is_no_vote():
     assert appended("of a newer version") == []
 
 
-@pytest.mark.parametrize("protocol", ["passive", "passive-log"])
+def test_where_one_list_is_the_log_an_entry_is_chosen_where_it_stands():
+    x, y = Command("ann", 0, "x"), Command("ben", 0, "y")
+    assert appended(x) == [(0, Accept(NO_BALLOT, (x,)))]
+    assert appended(y, "junk", Entry("ann", 0, x)) == [(1, Accept(NO_BALLOT, (y,)))]
+    assert appended(y, Entry("ann", 9, y)) == [], "a repeat"
+
+
+def test_of_each_request_it_is_known_to_what_memory_it_is():
+    assert fit(Prepare(A1)) == fit(VOTE) == Acceptor()
+    assert fit(InSlot(3, VOTE)) == fit(InSlot(3, Prepare(A1))) == Votes()
+    assert fit(Command("ann", 0, "x")) == Entered()
+    for odd in ("junk", Append("x"), InSlot(3, "x"), InSlot(3, Promise(A1, None)), None):
+        assert fit(odd) is None
+
+
+@pytest.mark.parametrize("protocol", ["passive", "passive-log", "one-list"])
 def test_the_votes_seen_in_a_run_are_those_that_a_reader_of_each_list_counts(protocol):
     """Two ways to the same votes: as each entry came, and by one fold of the list at the end."""
     for run in runs(protocol)[::4]:
@@ -156,7 +179,7 @@ def test_the_votes_seen_in_a_run_are_those_that_a_reader_of_each_list_counts(pro
 
 
 def counted(final, protocol):
-    memory = Votes() if PROTOCOLS[protocol].many else Acceptor()
+    memory = PROTOCOLS[protocol].memory()
     view, _ = read(View(final.things[0], memory), 0, final.things)
     assert not view.trouble
     taken = set()

@@ -305,6 +305,7 @@ def test_there_are_names_for_any_number_of_proposers():
     [
         ({"protocol": "raft"}, "no protocol is called 'raft'; there are static, log"),
         ({"acceptors": 0}, "0 acceptors: a run needs at least 1"),
+        ({"protocol": "one-list", "acceptors": 3}, "one-list is about one list"),
         ({"proposers": 0}, "0 proposers: a run needs at least 1"),
         ({"learners": -1}, "-1 learners: a run needs at least 0"),
         ({"acceptors": 4, "phase1": 2, "phase2": 2}, "can miss each other"),
@@ -318,9 +319,15 @@ def test_there_are_names_for_any_number_of_proposers():
         ({"protocol": "disk", "outages": 2}, "outages is a chance"),
         ({"protocol": "passive", "lost_appends": -1}, "lost_appends is a chance"),
         ({"protocol": "passive", "stale_reads": 7}, "stale_reads is a chance"),
-        ({"protocol": "disk", "lost_appends": 0.1}, "of lists: run passive or passive-log"),
-        ({"stale_reads": 0.1}, "of lists: run passive or passive-log"),
-        ({"protocol": "log", "conditional": True}, "of lists: run passive or passive-log"),
+        (
+            {"protocol": "disk", "lost_appends": 0.1},
+            "of lists: run passive, passive-log or one-list",
+        ),
+        ({"stale_reads": 0.1}, "of lists: run passive, passive-log or one-list"),
+        (
+            {"protocol": "log", "conditional": True},
+            "of lists: run passive, passive-log or one-list",
+        ),
         ({"protocol": "disk", "wishes": [(0, "d1", "x")]}, "'d1' wishes something but is no"),
         ({"jitter": 1.0}, "time cannot run backwards"),
         ({"until": -1}, "until -1 is not from 0"),

@@ -34,7 +34,7 @@ worlds = st.fixed_dictionaries(
         "partition": chances,
         "until": st.just(40.0),
     }
-)
+).map(lambda its: its | ({"acceptors": 1} if its["protocol"] == "one-list" else {}))
 
 
 # Round trip.

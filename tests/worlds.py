@@ -26,15 +26,18 @@ OF_LISTS = {
     "stale reads": {"stale_reads": 0.4},
     "conditional": {"conditional": True, "loss": 0.1, "duplicate": 0.2, "outages": 0.1},
     "bad services": {"lost_appends": 0.1, "stale_reads": 0.2, "loss": 0.1, "crash": 0.03},
+    "told": {"told": True, "loss": 0.1, "duplicate": 0.2, "outages": 0.1, "stale_reads": 0.1},
 }
-LOGS = ("log", "disk-log", "passive-log")
+LOGS = ("log", "disk-log", "passive-log", "one-list")
 
 
 def storms(protocol: str = "static") -> dict[str, dict]:
     """The storms that this protocol can meet, by name."""
     remembers = PROTOCOLS[protocol].remembers
     memories = {} if remembers == "acceptor" else OF_MEMORIES
-    return STORMS | memories | (OF_LISTS if remembers == "list" else {})
+    all_of_them = STORMS | memories | (OF_LISTS if remembers == "list" else {})
+    one = protocol == "one-list"
+    return {name: its for name, its in all_of_them.items() if not (one and "acceptors" in its)}
 
 
 @cache

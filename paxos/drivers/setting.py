@@ -20,7 +20,7 @@ class World:
     protocol: str = "static"
     seed: int = 0
     proposers: int = 3
-    acceptors: int = 3
+    acceptors: int | None = None  # three unless given; or one, where one list is the log
     learners: int = 1
     phase1: int | None = None  # quorum sizes; a majority unless given
     phase2: int | None = None
@@ -40,6 +40,12 @@ class World:
     until: float = 200.0
     faults: Sequence[str] = ()
 
+    @property
+    def memories(self) -> int:
+        """How many there are who remember."""
+        usual = 1 if self.protocol == "one-list" else 3
+        return usual if self.acceptors is None else self.acceptors
+
 
 def names(world: World) -> dict[str, list[str]]:
     """Who is there, by role. Who only listens to lists is a client without a wish."""
@@ -49,7 +55,7 @@ def names(world: World) -> dict[str, list[str]]:
     letter = {"acceptor": "n", "disk": "d", "list": "s"}[kind.remembers]
     roles = {
         kind.asks: [*PEOPLE, *extra][:crowd],
-        kind.remembers: [f"{letter}{number}" for number in range(1, world.acceptors + 1)],
+        kind.remembers: [f"{letter}{number}" for number in range(1, world.memories + 1)],
     }
     if kind.listens:
         roles[kind.listens] = [f"l{number}" for number in range(1, world.learners + 1)]
@@ -63,9 +69,9 @@ def ticks(delays: float) -> int:
 
 def quorums(world: World) -> Flexible:
     """The quorums of a world. Raises ValueError if they do not meet."""
-    whole = majority(world.acceptors)
+    whole = majority(world.memories)
     return Flexible(
-        world.acceptors,
+        world.memories,
         whole.phase1 if world.phase1 is None else world.phase1,
         whole.phase2 if world.phase2 is None else world.phase2,
     )
@@ -88,8 +94,9 @@ def check(world: World) -> None:
         raise ValueError(
             f"no protocol is called {world.protocol!r}; there are {', '.join(PROTOCOLS)}"
         )
-    for what in ("proposers", "acceptors", "learners"):
-        least, asked = 0 if what == "learners" else 1, getattr(world, what)
+    crowd = {name: getattr(world, name) for name in ("proposers", "learners")}
+    for what, asked in {**crowd, "acceptors": world.memories}.items():
+        least = 0 if what == "learners" else 1
         if asked < least:
             raise ValueError(f"{asked} {what}: a run needs at least {least}.")
         if asked > MOST:
@@ -113,9 +120,9 @@ def check(world: World) -> None:
         if name not in next(iter(names(world).values())):
             asks = PROTOCOLS[world.protocol].asks
             raise ValueError(f"{name!r} wishes something but is no {asks}; raise --{asks}s.")
-    if world.protocol == "one-list" and world.acceptors != 1:
-        raise ValueError("one-list is about one list: --acceptors 1.")
+    if world.protocol == "one-list" and world.memories != 1:
+        raise ValueError("one-list is about one list: more of them are passive-log.")
     lists = PROTOCOLS[world.protocol].remembers == "list"
     special = world.lost_appends or world.stale_reads or world.conditional or world.told
     if special and not lists:
-        raise ValueError("appends and fetches are of lists: run passive or passive-log.")
+        raise ValueError("appends and fetches are of lists: run passive, passive-log or one-list.")

@@ -147,7 +147,9 @@ class Rules(dict[str, Watched]):
             for its, where in (("proposer", proposer), ("learner", learner))
         }
         many = SimpleNamespace(**copied(log, **ears))
-        return copied(module, advance=copied(member, **ears, log=many)["advance"])
+        names = copied(member, **ears, log=many, RULES=dict(member.RULES))
+        names["RULES"] |= {member.Member: names["step"], log.Writer: many.step}
+        return copied(module, advance=names["advance"])
 
     def told(self, role: str) -> Rule:
         """A step of a part, and what it did, unless that was nothing."""
