@@ -69,12 +69,14 @@ class Demo:
             work.append(asyncio.create_task(self.tell(both)))
             if self.options.delete:
                 work.append(asyncio.create_task(self.delete()))
-            done, _ = await asyncio.wait(
-                work, timeout=self.options.seconds, return_when=asyncio.FIRST_EXCEPTION
-            )
-            for one in work:
-                one.cancel()
-            await asyncio.gather(*work, return_exceptions=True)
+            try:
+                done, _ = await asyncio.wait(
+                    work, timeout=self.options.seconds, return_when=asyncio.FIRST_EXCEPTION
+                )
+            finally:
+                for one in work:
+                    one.cancel()
+                await asyncio.gather(*work, return_exceptions=True)
             for one in done:
                 one.result()
             return await self.end(both)
