@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import secrets
-from http.client import HTTPConnection
-from threading import Lock, Timer
+from threading import Lock
 
 import object_servers
 import pytest
 import racers
 from conftest import unavailable
+from faulty import Faulty, Ignoring, LooksFirst
 
 pytest.importorskip("obstore", reason="the client library of the object stores is not installed")
 
@@ -173,52 +173,6 @@ def test_what_eight_append_is_there_once_each_where_they_were_told(kind, at, eig
 # Lost answers.
 
 
-class Faulty(object_servers.Quiet):
-    """Stands before a server, and does to one write after the other what the script says."""
-
-    def do_PUT(self):
-        with self.server.lock:
-            fault = self.server.script.pop(0) if self.server.script else ""
-            self.server.writes += 1
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        if fault == "late":
-            self.server.late.append(Timer(0.02, self.forward, [body]))
-            self.server.late[-1].start()
-        if fault in ("", "lost", "503 after"):
-            answer = self.forward(body)
-        elif fault == "rival":
-            self.forward(body.replace(b"mine", b"hers"))
-        if fault in ("lost", "dropped", "late", "rival"):
-            self.close_connection = True
-        elif fault:
-            self.answer(int(fault[:3]), {}, b"<Error><Code>Fault</Code></Error>")
-        else:
-            self.answer(*answer)
-
-    def do_GET(self):
-        self.answer(*self.forward(b""))
-
-    do_HEAD = do_DELETE = do_GET
-
-    def forward(self, body):
-        connection = HTTPConnection("127.0.0.1", self.server.before, timeout=10)
-        try:
-            connection.request(self.command, self.path, body or None, dict(self.headers))
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-        finally:
-            connection.close()
-
-    def answer(self, status, headers, body):
-        self.send_response(status)
-        for name, its in headers.items():
-            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                self.send_header(name, its)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
 @pytest.fixture
 def faulty(servers):
     """Puts a server with faults before the one of a kind."""
@@ -288,35 +242,6 @@ def test_a_refusal_of_a_name_that_is_not_there_is_none(kind, at, faulty):
 # Servers that do not keep their word.
 
 
-class Ignoring(Faulty):
-    """Overwrites whatever there is."""
-
-    def forward(self, body):
-        for name in (
-            "If-None-Match",
-            "x-goog-if-generation-match",
-            "x-ms-blob-condition-appendpos",
-        ):
-            del self.headers[name]
-        return super().forward(body)
-
-
-class LooksFirst(Ignoring):
-    """Answers 412 where it finds the name, and else writes it, a little later."""
-
-    def do_PUT(self):
-        connection = HTTPConnection("127.0.0.1", self.server.before, timeout=10)
-        key = {"Authorization": self.headers["Authorization"]}
-        connection.request("GET", self.path, headers=key)
-        found = connection.getresponse().status == 200
-        connection.close()
-        if found:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer(412, {}, b"")
-        else:
-            super().do_PUT()
-
-
 def refused(url):
     async def run():
         async with open_list(url) as its:
@@ -352,7 +277,7 @@ def test_credentials_that_are_not_set_are_asked_for(kind, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["s3:///place", "gs://bucket/x?endpont=y", "az://key@host/x", "az-append://container"]
+    "url", ["s3:///place", "gs://bucket/x?region=y", "az://key@host/x", "az-append://container"]
 )
 def test_a_url_that_cannot_be_is_the_callers_fault(url):
     with pytest.raises(ServiceError) as caught:
