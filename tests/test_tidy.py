@@ -59,8 +59,8 @@ NEEDS = {  # beyond the standard library
     "services/append_blob.py": {"azure"},
     "services/webdav.py": {"httpx"},
     "services/dropbox.py": {"dropbox", "requests"},
-    "services/box.py": {"box_sdk_gen"},
-    "services/gdrive.py": {"googleapiclient", "google", "google_auth_httplib2", "httplib2"},
+    "services/box.py": {"box_sdk_gen", "requests"},
+    "services/gdrive.py": {"google", "google_auth_httplib2", "googleapiclient", "httplib2"},
     "services/onedrive.py": {"httpx"},
     "services/baidu.py": {"httpx"},
 }

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+import requests
 from box_sdk_gen import (
     BoxAPIError,
     BoxClient,
@@ -28,6 +29,7 @@ from box_sdk_gen.managers.uploads import (
     UploadFileAttributesParentField,
 )
 from box_sdk_gen.networking.base_urls import BaseUrls
+from box_sdk_gen.networking.box_network_client import BoxNetworkClient
 
 from .contract import Aside, Numbered, ServiceError
 
@@ -55,8 +57,11 @@ class Box(Numbered):
         )
         # A retry of its own would turn a success of ours into a conflict.
         never = BoxRetryStrategy(max_attempts=1, max_retries_on_exception=0)
-        session = NetworkSession(base_urls=bases, retry_strategy=never)
-        self.client = BoxClient(auth=BoxDeveloperTokenAuth(token=token), network_session=session)
+        self.session = requests.Session()
+        network = NetworkSession(
+            network_client=BoxNetworkClient(self.session), base_urls=bases, retry_strategy=never
+        )
+        self.client = BoxClient(auth=BoxDeveloperTokenAuth(token=token), network_session=network)
         self.ids: dict[str, str] = {}  # of names that are there
         self.aside = Aside(threads=4)
 
@@ -122,6 +127,7 @@ class Box(Numbered):
 
     async def close(self) -> None:
         self.aside.close()
+        self.session.close()
 
     async def call(self, what: Callable[..., T], unsure: bool = False) -> T:
         """One request. Raises ServiceError; and BoxAPIError, which says what was wrong with it."""

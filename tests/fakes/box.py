@@ -44,8 +44,13 @@ class Box(Fake):
         return reply(
             409,
             {
-                "type": "error", "status": 409, "code": "item_name_in_use", "message": "in use",
-                "context_info": {"conflicts": conflicts}, "request_id": "0", "help_url": "",
+                "type": "error",
+                "status": 409,
+                "code": "item_name_in_use",
+                "message": "in use",
+                "context_info": {"conflicts": conflicts},
+                "request_id": "0",
+                "help_url": "",
             },
         )
 

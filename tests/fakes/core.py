@@ -60,7 +60,7 @@ class Fake:
         self.log: list[tuple[str, bytes]] = []  # all that was committed, in order
         self.struck: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
-        self.expired = False
+        self.expired, self.last = False, ""
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -111,9 +111,13 @@ class Fake:
 
     def strikes(self, kinds: tuple[str, ...]) -> str:
         """The fault that strikes now, if any."""
+        before, self.last = self.last, ""
         for kind in kinds:
             if self.chance.random() < self.chances.get(kind.replace(" ", "_"), 0):
+                if kind == before == "expired":  # a token that is new has not expired
+                    continue
                 self.struck[kind] += 1
+                self.last = kind
                 return kind
         return ""
 
