@@ -1,4 +1,4 @@
-"""The public door: a log that several devices share through storage services.
+"""The public door: a log that several devices share through storage services::
 
     async with paxos.open("file:///a", "sqlite:///b.db", "file:///c", name="laptop") as log:
         await log.append(b"book saturday Ann")
@@ -18,6 +18,7 @@ import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -281,7 +282,7 @@ class Blocking:
     def start(self) -> Self:
         self.thread.start()
         try:
-            self.run(self.log.__aenter__())
+            self.run(self.log.__aenter__)
         except BaseException:
             self.end()
             raise
@@ -289,7 +290,7 @@ class Blocking:
 
     def stop(self) -> None:
         try:
-            self.run(self.log.__aexit__())
+            self.run(self.log.__aexit__)
         finally:
             self.end()
 
@@ -307,24 +308,41 @@ class Blocking:
         self.thread.join()
         self.loop.close()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
+    def run(self, call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """The result of a call made in the loop. Ctrl-C may come at any moment, and cancels it."""
         if self.loop.is_closed():
-            work.close()
             raise RuntimeError("the log is closed")
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        future, tasks = Future[T](), list[asyncio.Task[T]]()
+
+        def begin() -> None:
+            if not future.cancelled():
+                tasks.append(self.loop.create_task(call(*arguments)))
+                tasks[0].add_done_callback(done)
+
+        def done(task: asyncio.Task[T]) -> None:
+            error = asyncio.CancelledError() if task.cancelled() else task.exception()
+            if not future.set_running_or_notify_cancel():
+                return
+            if error:
+                future.set_exception(error)
+            else:
+                future.set_result(task.result())
+
         try:
+            self.loop.call_soon_threadsafe(begin)
             return future.result()
         except BaseException:
             future.cancel()
+            self.loop.call_soon_threadsafe(lambda: [one.cancel() for one in tasks])
             raise
 
     def append(self, entry: bytes | str, timeout: float | None = None) -> int:
         """As `Log.append`."""
-        return self.run(self.log.append(entry, timeout))
+        return self.run(self.log.append, entry, timeout)
 
     def read(self, timeout: float | None = None) -> list[Entry]:
         """As `Log.read`."""
-        return self.run(self.log.read(timeout))
+        return self.run(self.log.read, timeout)
 
     def status(self) -> list[Status]:
         """As `Log.status`."""
@@ -333,7 +351,7 @@ class Blocking:
     def __iter__(self) -> Iterator[Entry]:
         index = 0
         while True:
-            yield self.run(self.log.at(index))
+            yield self.run(self.log.at, index)
             index += 1
 
 
