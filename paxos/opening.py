@@ -184,6 +184,10 @@ async def make(places: list[Place], empty: list[Place], found: list[Genesis], ch
             await place.service.append(wire.pack(replace(first, name=name)), at=0)
         except NotTheEnd:
             return  # somebody else makes this log: look again
+        except ServiceError as error:
+            if not (error.retry or error.unsure):
+                raise
+            return  # it may be there: look again
         if not found:
             return  # unless the first is really ours, the others must not get it
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from .drivers.live import Live
 from .drivers.places import Mismatch, Place
-from .drivers.wire import Digest
+from .drivers.wire import Digest, unpack
 from .opening import Memory
 from .protocol.lists import Genesis
 
@@ -60,12 +60,23 @@ class Remembered:
         return Memory(self.log, {url: one["list"] for url, one in self.services.items()})
 
     def check(self, places: list[Place], genesis: Genesis) -> None:
-        """Raises Mismatch for a list that shows something else than it did."""
+        """Raises Mismatch for a list that shows something else than it did. The others are noted."""
         for place in places:
             if one := self.services.get(place.url):
                 place.seen, place.digest = one["entries"], one["digest"]
                 if place.first is not None and len(place.first) >= place.seen:
                     place.unchanged(place.first, genesis)
+        self.log = genesis.log
+        for place in places:
+            if place.first and place.name and not place.seen:
+                first = unpack(place.first[0], genesis.log, genesis.limit)
+                self.put(place, place.name, Digest().add([first]))
+        self.save()
+
+    def put(self, place: Place, name: str, digest: Digest) -> None:
+        """So much has been read in this list."""
+        about = {"list": name, "entries": digest.count, "digest": digest.hex}
+        self.services[place.url] = about
 
     def note(self, live: Live, always: bool = False) -> None:
         """Write down what was read since, if it is much, or `always`."""
@@ -74,14 +85,13 @@ class Remembered:
         total = sum(view.end for _, view in named)
         if not always and total < self.written + OFTEN:
             return
-        self.written, self.log = total, live.genesis.log
+        self.written = total
         for place, view in named:
             assert place.name
             digest = self.digests.setdefault(place.name, Digest())
             digest.add(view.things[digest.count :])
             if view.end >= max(place.seen, 1) and not view.trouble:
-                about = {"list": place.name, "entries": view.end, "digest": digest.hex}
-                self.services[place.url] = about
+                self.put(place, place.name, digest)
         self.save()
 
     def save(self) -> None:

@@ -25,6 +25,8 @@ class Faults:
     down: bool = False
     unsure: int = 0  # so many appends are made, and nobody is told
     lose: int = 0  # so many appends get no answer, and are not made
+    vanish: int = 0  # so many appends are not made, and nobody is told
+    bad: bool = False  # it is seen to break a promise
     breaks: bool = False  # the client library has a bug
     requests: int = 0
     appends: int = 0
@@ -58,12 +60,19 @@ class Odd(Memory):
         if faults.down:
             raise ServiceError(f"{self.url}: no route", "network", retry=True)
 
+    async def check(self) -> None:
+        if self.faults.bad:
+            raise ServiceError(f"{self.url}: it overwrites", "service")
+
     async def append(self, entry: bytes, at: int | None = None) -> int | None:
         await self.asked()
         self.faults.appends += 1
         if self.faults.lose:
             self.faults.lose -= 1
             raise ServiceError("timeout", "network", retry=True, unsure=True)
+        if self.faults.vanish:
+            self.faults.vanish -= 1
+            return None
         position = await super().append(entry, at)
         if self.faults.unsure:
             self.faults.unsure -= 1

@@ -223,6 +223,7 @@ def test_what_comes_back_and_is_something_else_is_never_used(world, what, caplog
             world.things(1)[:] = bad
             world[1].down = False
             await until(lambda: "not used any more" in (ben.status()[0].error or ""))
+            assert ben.status()[0].list is None  # it never got a name
             assert await ben.append("y", timeout=20) == 1
             assert world.things(1) == bad and ben.status()[0].up is False
             assert "memory:odd1 is not used any more" in caplog.text

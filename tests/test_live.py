@@ -149,6 +149,7 @@ def test_looks_become_rarer_with_slow_services_and_a_minority_does_not_count(wor
 
 def test_a_wait_in_vain_is_longer_the_next_time_but_not_for_ever(world, monkeypatch):
     it, now = client(world), [0.0]
+    monkeypatch.setattr(it, "step", lambda _: it.patience("answers"))
     monkeypatch.setattr(driver.time, "monotonic", lambda: now[0])
     assert it.patience("answers") == max(driver.LOST, 8 * SOON)
     now[0] = 0.3
@@ -156,6 +157,10 @@ def test_a_wait_in_vain_is_longer_the_next_time_but_not_for_ever(world, monkeypa
     for missed, most in ((1, 2), (2, 4), (50, 4)):
         it.missed, it.why = missed, ""
         assert it.patience("answers") == pytest.approx(most * 8 * 0.3)
+    it.missed, it.why = 0, "answers"
+    now[0] = 1.9
+    it.wake("answers", Ballot(0, ""))  # in vain: that was no phase
+    assert it.pace == 0.3
     it.lost = 0
     rivals = [it.patience("rival") for _ in range(100)]
     assert max(rivals) < 0.3 * 2 * 64 and len(set(rivals)) == 100

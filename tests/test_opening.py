@@ -7,7 +7,7 @@ import random
 import shutil
 
 import pytest
-from odd_lists import live
+from odd_lists import live, until
 
 import paxos
 from paxos import Mismatch, ServiceError, opening
@@ -261,6 +261,71 @@ def test_creators_at_once_make_one_log(world, tmp_path, kind, seed):
     run()
 
 
+@pytest.mark.parametrize("fault", ["vanish", "unsure", "lose"])
+def test_a_creation_without_an_answer_is_looked_up(world, fault):
+    @live
+    async def run():
+        for number in (1, 2, 3):
+            setattr(world[number], fault, 1)
+        await opened(*world.urls())
+        assert [len(world.things(number)) for number in (1, 2, 3)] == [1, 1, 1]
+
+    run()
+
+
+async def made(world, found):
+    """Make what is missing, by what was seen a while ago."""
+    places = [place(url, 1.0) for url in world.urls()]
+    empty = places[len(found) :]
+    await opening.make(places, empty, found, random.Random(1))
+    for one in places:
+        await one.service.close()
+    return [bool(world.things(number)) for number in (1, 2, 3)]
+
+
+def test_who_is_not_sure_of_the_first_list_puts_nothing_into_the_others(world):
+    world[1].vanish = 1
+
+    @live
+    async def run():
+        assert await made(world, []) == [False, False, False]
+        assert await made(world, []) == [True, False, False]
+
+    run()
+
+
+def test_who_finds_another_at_work_looks_again_before_it_goes_on(world):
+    """Or the list that the other has given a name already would get it twice."""
+    first = Genesis("s1", ("s1", "s2", "s3"), "f" * 32)
+    world.things(1).append(wire.pack(first))
+    world.things(2).append(wire.pack(Genesis("s3", first.lists, first.log)))
+
+    @live
+    async def run():
+        assert await made(world, [first]) == [True, True, False]
+        await opened(*world.urls())
+        assert names(world) == (["s1", "s3", "s2"], {first.log})
+
+    run()
+
+
+def test_a_place_that_breaks_its_promises_is_out_of_reach_also_when_it_comes_back(world):
+    @live
+    async def run():
+        await opened(*world.urls())
+        world[2].down = world[2].bad = True
+        async with paxos.open(*world.urls(), name="ben") as log:
+            world[2].down = False
+            await log.append("x", timeout=20)
+            await until(lambda: "it overwrites" in (log.status()[1].error or ""))
+            assert log.status()[1].list is None
+        async with paxos.open(*world.urls(), name="ben") as log:
+            assert "it overwrites" in log.status()[1].error
+        assert len(world.things(2)) == 1
+
+    run()
+
+
 def test_a_service_without_credentials_is_an_outage(world, monkeypatch):
     pytest.importorskip("obstore")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"):
@@ -334,6 +399,20 @@ def test_a_device_that_remembers_refuses_what_has_changed(world, tmp_path):
     run()
 
 
+def test_an_emptied_list_of_a_log_without_entries_is_missed_too(world, tmp_path):
+    kept = tmp_path / "seen.json"
+
+    @live
+    async def run():
+        await opened(*world.urls(), remember=kept)
+        world.things(2).clear()
+        with pytest.raises(Mismatch, match="memory:odd2 is empty, but this device has seen a log"):
+            await opened(*world.urls(), remember=kept)
+        assert await opened(*world.urls())  # whoever has not seen it makes it again
+
+    run()
+
+
 def test_an_older_copy_of_a_list_is_not_used_until_it_has_caught_up(world, tmp_path, caplog):
     kept = tmp_path / "seen.json"
 
@@ -364,13 +443,14 @@ def test_a_list_that_changed_while_it_was_out_of_reach_is_refused_when_it_is_bac
         async with paxos.open(*world.urls(), name="ann", remember=kept) as log:
             await log.append("x")
         world.things(2)[1] = b"something else"
-        world[2].down = True
+        world[2].down, before = True, list(world.things(2))
         async with paxos.open(*world.urls(), name="ben", remember=kept) as log:
             world[2].down = False
             while "not used any more" not in (log.status()[1].error or ""):
                 await log.append("y", timeout=20)
             assert "memory:odd2 is not used any more" in caplog.text
             assert await log.append("z", timeout=20) > 0
+            assert world.things(2) == before
         with pytest.raises(Mismatch, match="has changed"):
             await opened(*world.urls(), name="ben", remember=kept)
 
