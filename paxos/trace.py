@@ -5,7 +5,7 @@ Schema, version 1. Each line is an object with a `kind`, the name of a dataclass
 * line 1 is the `Header`; then records in the order in which they happened; then the `End`;
 * `at` is virtual time in ticks, `Header.tick` ticks to one mean message delay;
 * a `Ballot` is `[round, identity]`; a tuple is a list; whatever else is JSON's own;
-* the `state` of a `Step` may be null: it is what the rules say.
+* the `state` of a `Step` may be null, and then that of a `Save` in it: it is what the rules say.
 
 A client at work on real services writes its own steps only, `at` in milliseconds, no states, and as what
 it `received` the request that was answered (see `drivers.merging`).
@@ -40,6 +40,7 @@ from .protocol.kinds import PROTOCOLS, Kind
 
 FORMAT, VERSION = "paxos-trace", 1
 TICK = 1000
+NOTHING = events.Save(None)  # of a state that was left out
 
 
 class TraceError(ValueError):
@@ -234,13 +235,15 @@ def line(record: Header | Record | End) -> str:
 def told(trace: Trace) -> Trace:
     """The same with the states that were left out: the rules tell them, for a step is pure."""
     steps, states, records = PROTOCOLS[trace.header.protocol].steps, dict[str, Any](), []
+    roles = dict(trace.header.nodes)
     for number, record in enumerate(trace.records, 2):
         if isinstance(record, Step) and record.state is None:
             try:
-                state, _ = steps[trace.role(record.node)](states[record.node], record.event)
+                state, _ = steps[roles[record.node]](states[record.node], record.event)
             except (ValueError, TypeError, AttributeError) as error:
                 raise TraceError(f"line {number}: no rule for this event ({error})") from None
-            record = replace(record, state=state)
+            effects = (events.Save(state) if one == NOTHING else one for one in record.effects)
+            record = replace(record, state=state, effects=tuple(effects))
         if isinstance(record, Open | Step):
             states[record.node] = record.state
         records.append(record)

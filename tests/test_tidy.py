@@ -36,9 +36,10 @@ MAY_IMPORT = {
     "sharing": {"client"},
     "demo": {"client"},
     "storing": {"services", "__init__"},
-    "verifying": {"protocol", "trace", "outcome"},
+    "verifying": {"protocol", "trace"},
+    "judging": {"trace", "drivers", "verifying"},
     "cli": {"protocol", "trace", "outcome", "drivers", "figures", "proof", "__init__"}
-    | {"checking", "agreeing", "sharing", "demo", "storing", "verifying"},
+    | {"checking", "agreeing", "sharing", "demo", "storing", "judging"},
 }
 # The script that draws the committed figures needs runs to draw; runs are matched with the proof.
 EXCEPTIONS = {"figures/__main__.py": {"drivers"}, "drivers/matching.py": {"proof"}} | {

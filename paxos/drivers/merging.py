@@ -1,51 +1,25 @@
 """One whole trace of a live run, from what each of its clients wrote down.
 
 A client writes its own steps. What the lists did stands between the lines: an append happened after it
-was sent and before anybody saw it, and in the order of positions; a fetch happened after the last entry
-that it shows and before the first that it does not. An order that fits all of that is a run of lists.
-Where a fetch shows less than it must have, the service was behind, which it may be.
+was sent and before anybody knew of it, and in the order of positions; a fetch happened after the last
+entry that it shows and before the first that it does not. An order that fits all of that is a run of
+lists. Where none does, a fetch was answered as the list was before, and is an `Amiss`.
 
-Time only chooses between orders that fit. So clocks of several machines need not agree.
+Cause and effect decide. Time only chooses where they leave a choice, and a clock may be off by a tick.
 """
 
-import heapq
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any
 
-from ..protocol.events import Answer, Send
+from ..protocol.events import Save, Send
 from ..protocol.lists import Amiss, Genesis, List, keep
-from ..protocol.messages import END, Append, Appended, Entries, Fetch
-from ..trace import Crash, Header, Open, Record, Sent, Step, Trace
+from ..protocol.messages import END, Append, Appended, Entries
+from ..trace import Crash, Open, Record, Sent, Step, Trace
+from .ordering import Job, Key, NoRun, Shelf, order
 
-Key = tuple[int, int]  # of a request: (life, its id in the file of that life)
-
-
-class NoRun(ValueError):
-    """These cannot be traces of clients of the same lists."""
-
-
-@dataclass
-class Job:
-    """Something that happened, and how much must have happened before."""
-
-    at: int
-    waits: int = 0
-    then: list["Job"] = field(default_factory=list)
-    record: Any = None  # of a client
-    life: int = 0
-    name: str = ""  # of a list
-    request: Any = None  # Append, or Fetch
-    key: tuple[int, int] | None = None  # (life, id of the request); None: somebody else asked
-    shows: int = 0  # a fetch: up to which position
-    old: bool = False  # a fetch that shows less than its client knew when it asked
-    done: bool = False
-
-    def before(self, other: "Job") -> None:
-        self.then.append(other)
-        other.waits += 1
+__all__ = ["NoRun", "live", "merge"]
 
 
 def live(trace: Trace) -> bool:
@@ -57,51 +31,44 @@ def live(trace: Trace) -> bool:
 
 
 def merge(traces: Sequence[Trace]) -> Trace:
-    """The run of all of these clients. States are left out (`trace.told`). Raises NoRun."""
+    """The run of all of these clients. States are left out (see `trace.told`). Raises NoRun."""
     return Merge(traces).run()
 
 
 class Merge:
-    """A merge in progress: what the lists held, who asked for it, and in which order."""
+    """A merge in progress."""
 
     def __init__(self, traces: Sequence[Trace]) -> None:
-        self.traces = sorted(traces, key=lambda one: one.records[0].at if one.records else 0)
-        first = self.traces[0].header
-        for one in self.traces:
-            if (one.header.protocol, one.header.quorums) != (first.protocol, first.quorums):
-                raise NoRun("these traces are of two different logs")
-        self.lists = [name for name, role in first.nodes if role == "list"]
-        self.genesis = {name: self.first(name) for name in self.lists}
-        self.states = {name: List((self.genesis[name],)) for name in self.lists}
+        files = [one for one in traces if one.records]
+        if not files:
+            raise NoRun("nothing has happened in any of these traces")
+        self.files = sorted(files, key=lambda one: one.records[0].at)
+        self.header = self.files[0].header
+        self.lists = [name for name, role in self.header.nodes if role == "list"]
+        for one in self.files:
+            if one.of("list") != self.lists or one.header.protocol != self.header.protocol:
+                raise NoRun("these traces are of logs in different lists")
+        self.shelves = {name: Shelf(name, [self.genesis(name)]) for name in self.lists}
         self.names = self.named()
-        self.seen: set[str] = set()
-        self.records: list[Record] = [Open(0, name, self.states[name]) for name in self.lists]
-        self.ids: dict[tuple[int, int], int] = {}  # (life, id in its file) -> id here
-        self.known: dict[tuple[int, int], int] = {}  # -> entries that the client knew of by then
-        self.answers: dict[tuple[int, int], int] = {}  # -> id of the answer
-        self.free, self.now = 1, 0
+        self.records: list[Record] = []
+        self.ids: dict[Key, int] = {}  # of a request, in the whole
+        self.answers: dict[Key, list[tuple[Any, int]]] = defaultdict(list)  # and of its answers
+        self.up: set[str] = set()
+        self.free, self.now = 1, self.files[0].records[0].at
 
-    def first(self, name: str) -> Genesis:
+    def genesis(self, name: str) -> Genesis:
         """Entry 0 of a list, as all clients know it."""
-        found: set[Genesis] = {
-            view.genesis
-            for trace in self.traces
-            for one in trace.records
-            if isinstance(one, Open)
-            for its, view in one.state.views
-            if its == name
-        }
+        opened = (one for trace in self.files for one in trace.records if isinstance(one, Open))
+        found: set[Genesis] = {dict(one.state.views)[name].genesis for one in opened}
         if len(found) != 1:
-            raise NoRun(
-                f"these traces are of two different logs: {name} has {len(found)} beginnings"
-            )
+            raise NoRun(f"these traces are of {len(found)} logs: {name} begins in so many ways")
         return found.pop()
 
     def named(self) -> list[str]:
         """A name for each life. Who comes back keeps it; of two at once one gets another."""
         ends, names = dict[str, int](), list[str]()
-        for trace in self.traces:
-            plain = next(name for name, role in trace.header.nodes if role == "client")
+        for trace in self.files:
+            (plain,) = trace.of("client")
             name, number = plain, 1
             while ends.get(name, -1) > trace.records[0].at:
                 number += 1
@@ -111,168 +78,147 @@ class Merge:
         return names
 
     def run(self) -> Trace:
-        jobs = [self.life(number, trace) for number, trace in enumerate(self.traces)]
-        last: dict[str, Job] = {}
-        for name, mine in zip(
-            self.names, jobs, strict=True
-        ):  # lives of one name, one after the other
-            if name in last and mine:
-                last[name].before(mine[0])
-            if mine:
-                last[name] = mine[-1]
-        clients = [job for mine in jobs for job in mine]
-        self.order([*clients, *(job for name in self.lists for job in self.served(name, clients))])
+        clients = self.clients()
+        for shelf in self.shelves.values():
+            self.see(shelf)
+            self.land(shelf)
+            for key, answers in shelf.heard.items():
+                for reply, jobs in answers:
+                    served = self.served(shelf, key, reply)
+                    for one in jobs:
+                        served.before(one)
+            shelf.state = List(tuple(shelf.things[:1]))
+            self.records.append(Open(self.now, shelf.name, shelf.state))
+        order(self.shelves, clients, self.header.tick, self.happen)
         nodes = [(name, "client") for name in dict.fromkeys(self.names)]
-        head = self.traces[0].header
-        header = Header(
-            head.protocol, 0, head.quorums, (*nodes, *((name, "list") for name in self.lists))
-        )
-        return Trace(header, tuple(self.records))
+        nodes += [(name, "list") for name in self.lists]
+        return Trace(replace(self.header, seed=0, nodes=tuple(nodes)), tuple(self.records))
 
-    def life(self, number: int, trace: Trace) -> list[Job]:
-        """The steps of one client, in their order; and how much it knew of a list when it asked."""
-        jobs, ends = [Job(one.at, record=one, life=number) for one in trace.records], Counter[str]()
-        for one in trace.steps():
-            if isinstance(one.event, Answer) and isinstance(one.event.message, Entries):
-                name, shown = one.event.acceptor, one.event.message
-                ends[name] = max(ends[name], shown.after + len(shown.entries))
-            self.known.update({(number, sent.id): ends[sent.to] for sent in one.sent})
-        for job, following in pairwise(jobs):
-            job.before(following)
+    def clients(self) -> list[Job]:
+        """The steps of all clients, in the order of each; and what they asked and heard."""
+        jobs, last = list[Job](), dict[str, Job]()
+        for life, (name, trace) in enumerate(zip(self.names, self.files, strict=True)):
+            over = [Crash(trace.records[-1].at, name)] if name in self.names[life + 1 :] else []
+            for record in (*trace.records, *over):
+                job = Job(record.at, record=record, life=life)
+                if name in last:  # also in its former life
+                    last[name].before(job)
+                last[name] = job
+                jobs.append(job)
+                if isinstance(record, Step):
+                    self.spoke(life, job)
         return jobs
 
-    # What the lists did.
+    def spoke(self, life: int, job: Job) -> None:
+        """Note what a client asked in a step, and what it had heard."""
+        step, name = job.record, getattr(job.record.event, "acceptor", "")
+        for one in step.sent:
+            self.shelves[one.to].asked[life, one.id] = job, one.message
+        if step.received is None:
+            return
+        key, message = (life, step.received), getattr(step.event, "message", None)
+        if name not in self.shelves or key not in self.shelves[name].asked:
+            raise NoRun(f"{self.names[life]} heard an answer to what it never asked of {name!r}")
+        answers = self.shelves[name].heard.setdefault(key, [])
+        for reply, jobs in answers:
+            if reply == message:  # it came twice
+                jobs.append(job)
+                return
+        answers.append((message, [job]))
 
-    def served(self, name: str, clients: list[Job]) -> list[Job]:
-        """The jobs of one list, tied to those who asked and to those who were answered."""
-        asked, answered = self.asked(name, clients), self.answered(name, clients)
-        things = self.content(name, [job.record.event.message for job in answered.values()])
-        sure = {
-            job.record.event.message.position: key
-            for key, job in answered.items()
-            if isinstance(job.record.event.message, Appended)
-        }
-        jobs, fetches = self.appends(name, things, asked, sure), list[Job]()
-        mine = {job.key: job for job in jobs if job.key}
-        for key, job in answered.items():
-            message = job.record.event.message
-            if key not in asked:
-                raise NoRun(
-                    f"{self.names[key[0]]} received an answer of {name} that it never asked for"
-                )
-            if isinstance(message, Appended):
-                if key not in mine:
-                    raise NoRun(f"{name} acknowledged an entry that is not there: {message.entry}")
-                mine[key].before(job)
-                continue
-            shows = message.after + len(message.entries)
-            fetch = Job(
-                asked[key].at, name=name, request=Fetch(message.after), key=key, shows=shows
-            )
-            fetch.old = self.known[key] > shows
-            asked[key].before(fetch)
-            fetch.before(job)
-            fetches.append(fetch)
-            if shows > 1:
-                jobs[shows - 2].before(fetch)
-        return [*jobs, *fetches]
+    # What a list did.
 
-    def asked(self, name: str, clients: list[Job]) -> dict[tuple[int, int], Job]:
-        """By whom each request was sent."""
-        return {
-            (job.life, one.id): job
-            for job in clients
-            if isinstance(job.record, Step)
-            for one in job.record.sent
-            if one.to == name
-        }
-
-    def answered(self, name: str, clients: list[Job]) -> dict[tuple[int, int], Job]:
-        """By whom each answer was received."""
-        return {
-            (job.life, job.record.received): job
-            for job in clients
-            if isinstance(job.record, Step) and job.record.received is not None
-            if isinstance(job.record.event, Answer) and job.record.event.acceptor == name
-        }
-
-    def content(self, name: str, answers: list[Any]) -> list[Any]:
-        """What stood in a list after its genesis, as far as anybody saw it."""
-        found: dict[int, Any] = {0: self.genesis[name]}
-        for message in answers:
-            shown = (
-                [(message.position or 0, message.entry)]
-                if isinstance(message, Appended)
-                else list(enumerate(message.entries, message.after))
-            )
-            for position, thing in shown:
-                if found.setdefault(position, thing) != thing:
-                    raise NoRun(f"two orders: at {position} in {name} not all have seen the same")
+    def see(self, shelf: Shelf) -> None:
+        """What stood in a list, as far as anybody knew."""
+        found = dict(enumerate(shelf.things))
+        for key, answers in shelf.heard.items():
+            for reply, _ in answers:
+                shown = list[tuple[int, Any]]()
+                if isinstance(reply, Entries):
+                    shown = list(enumerate(reply.entries, reply.after))
+                elif reply.done and reply.position is not None:
+                    shown = [(reply.position, reply.entry)]
+                for position, thing in shown:
+                    if found.setdefault(position, thing) != thing:
+                        who = self.names[key[0]]
+                        raise NoRun(
+                            f"two orders: {who} saw another entry {position} of {shelf.name} than "
+                            "others, or than before"
+                        )
         end = max(found) + 1
-        return [found.get(position, f"not seen: {position}") for position in range(1, end)]
+        shelf.things = [found.get(n, f"nobody saw what is here: {n}") for n in range(end)]
 
-    def appends(
-        self, name: str, things: list[Any], asked: dict[Key, Job], sure: dict[Any, Key]
-    ) -> list[Job]:
-        """One job for each position after the first. `sure`: who was told that it appended there."""
-        who: dict[Any, list[Key]] = defaultdict(list)
-        told = set(sure.values())
-        for sender, job in asked.items():
-            message = next(one.message for one in job.record.sent if one.id == sender[1])
-            if isinstance(message, Append) and sender not in told:
-                who[message.entry].append(sender)
-        jobs, time = list[Job](), 0
-        for position, thing in enumerate(things, 1):
+    def land(self, shelf: Shelf) -> None:
+        """One append for each position. Whose it was, an answer says, or else the entry."""
+        sure, waiting = self.senders(shelf)
+        before: Job | None = None
+        shelf.appends = [None]
+        for position, thing in enumerate(shelf.things[1:], 1):
             key = sure.get(position)
-            if key is None and who.get(thing):
-                key = who[thing].pop(0)
-            time = max(time, asked[key].at if key else 0)
-            job = Job(time, name=name, request=Append(thing, END if key else None), key=key)
+            fits = waiting.get(thing, []) if key is None else []
+            for one in fits:
+                if shelf.asked[one][1].at in (None, END, position):
+                    key = one
+                    fits.remove(one)
+                    break
+            sender, request = shelf.asked[key] if key else (None, Append(thing))
+            time = max((one.at for one in (sender, before) if one), default=self.now)
+            job = Job(time, name=shelf.name, event=request, key=key, position=position)
+            for earlier in (sender, before):
+                if earlier:
+                    earlier.before(job)
+            shelf.appends.append(job)
             if key:
-                asked[key].before(job)
-            if jobs:
-                jobs[-1].before(job)
-            jobs.append(job)
-        return jobs
+                shelf.landed[key] = job
+            before = job
 
-    # The order.
+    def senders(self, shelf: Shelf) -> tuple[dict[int, Key], dict[Any, list[Key]]]:
+        """Who was told where it appended; and the others, by what they wanted to append."""
+        sure, waiting = dict[int, Key](), defaultdict[Any, list[Key]](list)
+        for key, (_, request) in shelf.asked.items():
+            if isinstance(request, Append):
+                waiting[request.entry].append(key)
+        for key, answers in shelf.heard.items():
+            for reply, _ in answers:
+                if isinstance(reply, Appended) and reply.done and reply.position is not None:
+                    if sure.setdefault(reply.position, key) != key:
+                        raise NoRun(f"two were told that they are entry {reply.position}")
+                    if key in waiting[reply.entry]:
+                        waiting[reply.entry].remove(key)
+        for keys in waiting.values():  # first those who were told that it is done
+            keys.sort(key=lambda key: key not in shelf.heard)
+        return sure, waiting
 
-    def order(self, jobs: list[Job]) -> None:
-        """Let everything happen, the earliest first of what can.
+    def served(self, shelf: Shelf, key: Key, reply: Any) -> Job:
+        """What the list did when it gave this answer."""
+        sender, request = shelf.asked[key]
+        end = 1
+        if isinstance(reply, Entries):
+            end = reply.after + len(reply.entries)
+        elif not reply.done:
+            end = request.at + 1
+        elif (mine := self.appended(shelf, key, reply)) is not None:
+            mine.reply = reply
+            return mine
+        else:  # acknowledged, and lost
+            request = Amiss(request)
+        job = Job(sender.at, name=shelf.name, event=request, key=key, reply=reply)
+        sender.before(job)
+        if end > 1 and end <= len(shelf.appends) and (last := shelf.appends[end - 1]):
+            last.before(job)
+        job.shows = end if isinstance(reply, Entries) else None
+        shelf.others.append(job)
+        return job
 
-        An entry waits for the fetches that do not show it. Where nothing else can happen any more, it
-        waits no longer: a service was behind.
-        """
-        unseen: dict[tuple[str, int], list[Job]] = defaultdict(list)
-        for job in jobs:
-            if isinstance(job.request, Fetch) and not job.old:
-                unseen[job.name, job.shows].append(job)
-        ready = [(job.at, number, job) for number, job in enumerate(jobs) if not job.waits]
-        heapq.heapify(ready)
-        number, left = len(jobs), len(jobs)
-        while ready:
-            held = list[tuple[int, int, Job]]()
-            while ready and self.early(ready[0][2], unseen):
-                held.append(heapq.heappop(ready))
-            job = heapq.heappop(ready)[2] if ready else held.pop(0)[2]
-            for one in held:
-                heapq.heappush(ready, one)
-            self.happen(job)
-            job.done, left = True, left - 1
-            for other in job.then:
-                other.waits -= 1
-                if not other.waits:
-                    number += 1
-                    heapq.heappush(ready, (other.at, number, other))
-        if left:
-            raise NoRun("no order fits: somebody saw an entry before it was sent")
+    def appended(self, shelf: Shelf, key: Key, reply: Any) -> Job | None:
+        """The append that was acknowledged so."""
+        if reply.position is not None:
+            return shelf.appends[reply.position] if reply.position > 0 else None
+        if shelf.asked[key][1].at is not None:
+            return None
+        return shelf.landed.get(key)
 
-    def early(self, job: Job, unseen: dict[tuple[str, int], list[Job]]) -> bool:
-        """Is this an append that a fetch, still to come, does not show?"""
-        if not isinstance(job.request, Append):
-            return False
-        fetches = unseen[job.name, len(self.states[job.name].things)]
-        return any(not one.done for one in fetches)
+    # What happens.
 
     def happen(self, job: Job) -> None:
         """Write down what happened, as the simulator does."""
@@ -280,38 +226,35 @@ class Merge:
         if job.record is not None:
             self.told(job)
             return
-        request = job.request
-        if isinstance(request, Fetch):
-            behind = len(self.states[job.name].things) - job.shows
-            request = Amiss(request, behind) if behind else request
-        self.states[job.name], effects = keep(self.states[job.name], request)
+        shelf, event = self.shelves[job.name], job.event
+        if job.shows is not None and (behind := len(shelf.state.things) - job.shows) > 0:
+            event = Amiss(event, behind)
+        shelf.state, effects = keep(shelf.state, event)
+        reply = next(one.message for one in effects if isinstance(one, Send))
+        if job.reply is not None and job.reply != reply:
+            raise NoRun(f"{job.name} answered {job.reply}; a list would have said {reply}")
         received, sent = None, tuple[Sent, ...]()
         if job.key:
-            received, self.answers[job.key] = self.ids[job.key], self.free
-            reply = next(one.message for one in effects if isinstance(one, Send))
+            received = self.ids[job.key]
             sent = (Sent(self.free, self.names[job.key[0]], reply),)
+            self.answers[job.key].append((reply, self.free))
             self.free += 1
-        self.records.append(
-            Step(self.now, job.name, request, None, effects, len(effects), sent, received)
-        )
+        effects = tuple(Save(None) if isinstance(one, Save) else one for one in effects)
+        step = Step(self.now, job.name, event, None, effects, len(effects), sent, received)
+        self.records.append(step)
 
     def told(self, job: Job) -> None:
         """A step of a client, under the numbers and names of the whole."""
-        record, name = job.record, self.names[job.life]
-        if isinstance(record, Open):
-            if name in self.seen:
-                self.records.append(Crash(self.now, name))
-            self.seen.add(name)
-            self.records.append(replace(record, at=self.now, node=name))
-            return
-        sent = list[Sent]()
-        for one in record.sent:
-            self.ids[job.life, one.id] = self.free
-            sent.append(Sent(self.free, one.to, one.message))
-            self.free += 1
-        received = record.received
-        if received is not None:
-            received = self.answers[job.life, received]
-        self.records.append(
-            replace(record, at=self.now, node=name, sent=tuple(sent), received=received)
-        )
+        record = replace(job.record, at=self.now, node=self.names[job.life])
+        if isinstance(record, Step):
+            sent = list[Sent]()
+            for one in record.sent:
+                self.ids[job.life, one.id] = self.free
+                sent.append(replace(one, id=self.free))
+                self.free += 1
+            received = record.received
+            if received is not None:
+                answers = self.answers[job.life, received]
+                received = next(id for said, id in answers if said == record.event.message)
+            record = replace(record, sent=tuple(sent), received=received)
+        self.records.append(record)
