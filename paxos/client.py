@@ -31,7 +31,7 @@ from .opening import Memory, find
 from .protocol.messages import Command
 from .remembering import Remembered
 from .services.contract import ServiceError
-from .trace import line
+from .trace import End, Header, line
 
 __all__ = ["Blocking", "Entry", "Log", "Mismatch", "ServiceError", "Status", "Undecided", "open"]
 
@@ -82,6 +82,7 @@ class Log:
         self.known: dict[Command, int] = {}
         self.slots = 0  # of the log that we have counted
         self.file: Any = None
+        self.written = 0  # records
         self.remembered: Remembered | None = None
         self.opened = False
 
@@ -133,12 +134,14 @@ class Log:
                 self.remembered.note(self.live, always=True)
         finally:
             if self.file:
+                self.file.write(line(End(self.written)))
                 self.file.close()
 
     def write(self, record: Any) -> None:
         """One line for each record, before what it tells of is done."""
         self.file.write(line(record))
         self.file.flush()
+        self.written += not isinstance(record, Header)
 
     # What a user asks for.
 
