@@ -21,6 +21,7 @@ from live_worker import acknowledged
 
 from paxos.client import open as open_log
 from paxos.drivers.merging import merge
+from paxos.protocol.events import Decide
 from paxos.trace import Trace, loads
 from paxos.verifying import Found, verify
 
@@ -39,6 +40,7 @@ class Told:
     found: Found | None = None
     log: list[str] = field(default_factory=list)
     trace: Trace | None = None
+    grown: list[tuple[float, int]] = field(default_factory=list)  # (when, entries decided)
 
 
 class Service:
@@ -91,7 +93,7 @@ class Run:
         self.chance, self.told = random.Random(seed), Told(len(NAMES) * count)
         self.lives = dict.fromkeys(NAMES, 0)
         self.running: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
-        self.began = time.monotonic()
+        self.began, self.clock = time.monotonic(), time.time()
 
     @property
     def now(self) -> float:
@@ -177,7 +179,7 @@ class Run:
             ):
                 self.kill(self.chance.choice(busy))
                 self.kills -= 1
-                next_kill = self.now + 0.1 + self.chance.random() / 4
+                next_kill = self.now + 0.3 + self.chance.random() / 2
         if down:
             self.told.outages.append((down[0].name, down[1], self.now))
 
@@ -202,7 +204,19 @@ class Run:
         traces = [loads(text, whole=False, states=False) for text in texts if "\n" in text]
         self.told.trace = merge([one for one in traces if one.records])
         self.told.found = verify(self.told.trace)
+        self.told.grown = self.grown(self.told.trace)
         return self.told
+
+    def grown(self, trace: Trace) -> list[tuple[float, int]]:
+        """When the first client was told of each slot, and how many entries that made."""
+        known, count, found = set[int](), 0, list[tuple[float, int]]()
+        for step in trace.steps():
+            for effect in step.effects:
+                if isinstance(effect, Decide) and effect.value.slot not in known:
+                    known.add(effect.value.slot)
+                    count += len(effect.value.content)
+                    found.append((step.at / 1000 - self.clock, count))
+        return [(round(when, 3), many) for when, many in found if when < self.told.took]
 
     async def read(self) -> list[list[str]]:
         """The log, as three readers see it who have just been opened."""

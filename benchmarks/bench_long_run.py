@@ -1,0 +1,52 @@
+"""One long run, written down: when each service was away, who was killed when, and how the log grew.
+
+    python benchmarks/bench_long_run.py [SEED]
+
+It is the run of tests/test_long_run.py: the same checks, or there is no result.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import common
+
+sys.path.insert(0, str(common.ROOT / "tests"))
+
+from long_run import NAMES, Told, long_run
+
+
+def results(run: Told) -> dict[str, object]:
+    """What the page draws, to the millisecond."""
+    services = {name: [] for name in ("folder", "SQLite", "WebDAV")}
+    for name, start, end in run.outages:
+        services[name].append([round(start, 3), round(end, 3)])
+    clients = {name: [] for name in NAMES}
+    for name, start, end, killed in run.lives:
+        clients[name].append([round(start, 3), round(end, 3), killed])
+    grown = run.grown[:: max(1, len(run.grown) // 200)] + run.grown[-1:]
+    assert run.found
+    return {
+        "took": round(run.took, 3),
+        "services": services,
+        "clients": clients,
+        "grown": grown,
+        "asked": run.entries,
+        "decided": run.found.decided,
+        "records": run.found.records,
+        "killed": sum(killed for *_, killed in run.lives),
+    }
+
+
+def main() -> None:
+    seed = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    with tempfile.TemporaryDirectory() as home:
+        found = results(long_run(Path(home), seed=seed, kills=16, limit=600))
+    counts = [found[name] for name in ("asked", "decided", "killed", "records")]
+    row = [*(f"{one:,}" for one in counts), f"{found['took']:.0f}"]
+    header = ("entries asked for", "decided", "kills", "records verified", "seconds")
+    common.write("long_run", common.rows(header, row), found, seed=seed)
+
+
+if __name__ == "__main__":
+    main()
