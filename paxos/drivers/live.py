@@ -301,7 +301,7 @@ class Live:
         self.why, self.asked = why, now
         if why == "rival":
             self.lost += 1
-            return self.chance.random() * 2 * self.pace * 2.0 ** min(self.lost, 6)
+            return self.chance.random() * 2 * min(self.pace * 2.0 ** min(self.lost, 6), RARELY)
         if why == "news":
             often = max(5 * SOON, 20 * self.latency)
             self.quiet = min(2 * self.quiet, RARELY, often)
