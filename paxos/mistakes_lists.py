@@ -234,9 +234,12 @@ LOGS: tuple[Mutation, ...] = (
         "a log that jumps over a gap",
         "protocol.log:learn",
         (
-            "while (known := learners.get(len(log))) and known.chosen:\n        learners.pop(len(log))",
-            "while known := next((one for one in learners.values() if one.chosen), None):\n"
-            "        learners = {n: one for n, one in learners.items() if one != known}",
+            "while learners and learners[0][0] == len(log) and learners[0][1].chosen:\n"
+            "        log = (*log, learners[0][1].chosen.value)\n"
+            "        learners = learners[1:]",
+            "while gone := next((one for one in learners if one[1].chosen), None):\n"
+            "        log = (*log, gone[1].chosen.value)\n"
+            "        learners = tuple(one for one in learners if one != gone)",
         ),
         dies="a log is what was chosen",
         why="What is decided above a gap is taken for the next entry.",

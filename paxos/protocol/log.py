@@ -15,7 +15,7 @@ from .learner import Learner
 from .messages import Accept, Command, InSlot, Promise, Promises, Refused
 from .proposer import Proposer, binding_value
 from .quorum import Flexible
-from .votes import Slots, Votes, in_order, vote
+from .votes import Slots, Votes, around, in_order, vote
 
 Batch = tuple[Command, ...]
 NOOP: Batch = ()
@@ -125,19 +125,19 @@ def ask(w: Writer, bound: dict[int, Accept]) -> Result:
 
 def learn(w: Writer, slot: int, answer: Answer) -> Result:
     """Count a vote in one slot. Whatever is decided makes room for what waits."""
-    learners = dict(w.learners)
-    mine, news = learner.step(learners.get(slot, Learner(w.proposer.quorums)), answer)
-    learners[slot], log = mine, w.log
+    below, known, above = around(w.learners, slot)
+    mine, news = learner.step(known or Learner(w.proposer.quorums), answer)
+    learners, log = (*below, (slot, mine), *above), w.log
     if not (news and mine.chosen):
-        return replace(w, learners=in_order(learners)), ()
-    while (known := learners.get(len(log))) and known.chosen:
-        learners.pop(len(log))
-        log = (*log, known.chosen.value)
+        return replace(w, learners=learners), ()
+    while learners and learners[0][0] == len(log) and learners[0][1].chosen:
+        log = (*log, learners[0][1].chosen.value)
+        learners = learners[1:]
     # What is decided above a gap is not in the log: who stops there may wait for ever.
     entered = {one for batch in log[len(w.log) :] for one in batch}
     pending = tuple(one for one in w.pending if one not in entered)
     asked = tuple(its for its in w.asked if its[0] != slot)
-    w = replace(w, log=log, learners=in_order(learners), pending=pending, asked=asked)
+    w = replace(w, log=log, learners=learners, pending=pending, asked=asked)
     w, more = ask(w, {})
     return w, (Decide(mine.chosen.ballot, InSlot(slot, mine.chosen.value)), *more)
 

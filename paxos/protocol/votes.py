@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from . import acceptor
 from .acceptor import Acceptor
@@ -12,7 +12,9 @@ from .ballot import NO_BALLOT, Ballot
 from .events import Effect, Save, Send
 from .messages import Accept, Command, InSlot, Prepare, Promise, Promises
 
-Slots = tuple[tuple[int, Accept], ...]  # votes, each with its slot
+T = TypeVar("T")
+InSlots = tuple[tuple[int, T], ...]  # things, each with its slot, in order
+Slots = InSlots[Accept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,11 @@ def vote(mine: Votes, request: InSlot) -> tuple[Votes, tuple[Effect, ...]]:
     return mine, tuple(in_slot(slot, effect, mine) for effect in effects)
 
 
-def around(votes: Slots, slot: int) -> tuple[Slots, Accept | None, Slots]:
-    """The votes in slots below this one, the one in it, and those above."""
-    at = bisect_left(votes, slot, key=lambda its: its[0])
-    its = votes[at][1] if at < len(votes) and votes[at][0] == slot else None
-    return votes[:at], its, votes[at if its is None else at + 1 :]
+def around(things: InSlots[T], slot: int) -> tuple[InSlots[T], T | None, InSlots[T]]:
+    """What there is in slots below this one, in it, and above it."""
+    at = bisect_left(things, slot, key=lambda its: its[0])
+    its = things[at][1] if at < len(things) and things[at][0] == slot else None
+    return things[:at], its, things[at if its is None else at + 1 :]
 
 
 def in_slot(slot: int, effect: Effect, mine: Votes) -> Effect:
