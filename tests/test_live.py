@@ -150,6 +150,7 @@ def test_looks_become_rarer_with_slow_services_and_a_minority_does_not_count(wor
 def test_a_wait_in_vain_is_longer_the_next_time_but_not_for_ever(world, monkeypatch):
     it, now = client(world), [0.0]
     monkeypatch.setattr(it, "step", lambda _: it.patience("answers"))
+    monkeypatch.setattr(driver, "LOST", 2.0)
     monkeypatch.setattr(driver.time, "monotonic", lambda: now[0])
     assert it.patience("answers") == max(driver.LOST, 8 * SOON)
     now[0] = 0.3
