@@ -116,6 +116,7 @@ def world(monkeypatch):
     monkeypatch.setattr(driver, "LOST", 0.3)  # tests wait less
     monkeypatch.setattr(client, "GRACE", 0.05)
     monkeypatch.setattr(opening, "PATIENCE", 0.05)
+    monkeypatch.setattr(opening, "SOON", 0.005)
     faults = Odd.world
     yield World(faults)
     assert {one.open for one in faults.values()} <= {0}, "a door was left open"
