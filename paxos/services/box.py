@@ -115,6 +115,12 @@ class Box(Numbered):
             raise ServiceError(f"Box: {its.code}", "service", retry=True, unsure=True)
         raise self.failed(error, unsure=True)
 
+    async def beside(self, name: str) -> str:
+        """A folder has a number that no URL can foretell: so it is this one, if it is empty."""
+        if await self.read(0) is not None:
+            raise ServiceError("this Box folder has a list already: name an empty one", "caller")
+        return self.url
+
     async def hint(self) -> int:
         self.requests, self.trips = self.requests + 1, self.trips + 1
         read = self.client.folders.get_folder_items

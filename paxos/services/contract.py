@@ -16,6 +16,7 @@ put is taken for that very append. So an append that got no answer can be looked
 """
 
 import asyncio
+import contextlib
 import queue
 import random
 from abc import ABC, abstractmethod
@@ -25,6 +26,7 @@ from typing import Any, Literal, Self, TypeVar
 
 T = TypeVar("T")
 Blame = Literal["caller", "service", "network", "credentials"]
+PATIENT = 4  # positions in a row that others took, before the end is looked for farther on
 
 
 class ServiceError(Exception):
@@ -89,6 +91,11 @@ class AppendOnlyList(ABC):
     async def close(self) -> None:  # noqa: B027  some services hold nothing open
         """Let go of connections and threads."""
 
+    async def beside(self, name: str) -> str:
+        """The URL of another list, inside the place of this one: to try it out, and leave this one alone."""
+        place, mark, query = self.url.partition("?")
+        return f"{place.rstrip('/')}/{name}{mark}{query}"
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -145,9 +152,9 @@ class Numbered(AppendOnlyList):
 
     async def append(self, entry: bytes, at: int | None = None) -> int | None:
         self.fits(entry)
-        position = await self.end() if at is None else at
-        if at is not None and not await self.reaches(at):
+        if at is not None and (at < 0 or not await self.reaches(at)):
             raise NotTheEnd(f"{self.url} has not {at} entries yet")
+        position, lost = await self.end() if at is None else at, 0
         while True:
             stands = await self.settle(position, entry)
             if stands is None:
@@ -157,6 +164,11 @@ class Numbered(AppendOnlyList):
                 return position
             if at is not None:
                 raise NotTheEnd(f"another entry stands at {at} in {self.url}")
+            lost += 1
+            if (
+                lost >= PATIENT and lost & (lost - 1) == 0
+            ):  # now and then: others may just be faster
+                await self.gallop()
             position = self.known  # or farther, if it was read in the meantime
 
     async def settle(self, position: int, entry: bytes) -> bytes | None:
@@ -196,9 +208,23 @@ class Numbered(AppendOnlyList):
 
     async def end(self) -> int:
         """The first position that is not known to be taken. A hint must be confirmed."""
-        if not self.known and (guess := await self.hint()):
-            await self.reaches(guess)
+        if not self.known and (guess := await self.hint()) and not await self.reaches(guess):
+            await self.search(guess)
         return self.known
+
+    async def gallop(self) -> None:
+        """The end is far from where we thought: look for it in longer and longer steps."""
+        step = 2
+        while await self.reaches(self.known + step):
+            step *= 2
+        await self.search(self.known + step)
+
+    async def search(self, high: int) -> None:
+        """Where the end is, when fewer than `high` positions are taken: by halves, as there is no gap."""
+        while high - self.known > 1:
+            middle = (self.known + high) // 2
+            if not await self.reaches(middle):
+                high = middle
 
     async def reaches(self, count: int) -> bool:
         """Are so many positions taken? If the last one is, then all before it are."""
@@ -249,7 +275,7 @@ class Aside:
 
     def __init__(self, threads: int = 1) -> None:
         self.calls = queue.SimpleQueue[Any]()
-        self.threads = threads
+        self.threads, self.closed = threads, False
         for _ in range(threads):
             Thread(target=self.work, daemon=True).start()
 
@@ -259,9 +285,11 @@ class Aside:
             try:
                 done: Any = self.finish
                 result: Any = call(*arguments)
+            except StopIteration as error:  # no future takes it, and who waits would wait for ever
+                done, result = self.fail, RuntimeError(f"StopIteration: {error}")
             except BaseException as error:
                 done, result = self.fail, error
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(done, future, result)
 
     @staticmethod
@@ -276,6 +304,8 @@ class Aside:
 
     async def __call__(self, call: Callable[..., T], *arguments: Any) -> T:
         """The result of `call(*arguments)`, or what it raises."""
+        if self.closed:
+            raise ServiceError("the list is closed: open it again", "caller")
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self.calls.put((loop, future, call, arguments))
@@ -283,5 +313,6 @@ class Aside:
         return result
 
     def close(self) -> None:
+        self.closed = True
         for _ in range(self.threads):
             self.calls.put(None)

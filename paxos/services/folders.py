@@ -96,6 +96,9 @@ class Folder(Numbered):
         except OSError as error:
             raise self.failed(error, retry=False) from error
 
+    async def beside(self, name: str) -> str:
+        return await super().beside(f"{DRAFT}{name}")  # so that nobody takes it for a stranger's
+
     async def check(self) -> None:
         await self.aside(not_mirrored, self.path)
         with contextlib.suppress(FileNotFoundError):

@@ -67,6 +67,11 @@ class Drive(Numbered):
     async def check(self) -> None:
         await self.create()
 
+    async def beside(self, name: str) -> str:
+        """Files are nowhere in particular: another first id is another list."""
+        _, mark, query = self.url.partition("?")
+        return f"gdrive:///{(await self.draw(1))[0]}{mark}{query}"
+
     async def put(self, name: str, entry: bytes) -> bool:
         position = int(name)
         body: dict[str, Any] = {"id": await self.id_of(position), "name": f"paxos-{name}"}

@@ -14,6 +14,7 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from .contract import Numbered, ServiceError
 
@@ -29,7 +30,11 @@ class Git(Numbered):
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         super().__init__(url, timeout)
-        self.remote = url.partition("+")[2]
+        self.remote, _, query = url.partition("+")[2].partition("?")
+        place = parse_qs(query).get("place", [""])[0]  # several lists in one repository
+        if not re.fullmatch(r"[0-9A-Za-z-]*", place):
+            raise ServiceError("?place= of a git list is letters and digits", "caller")
+        self.refs = f"{REFS}-{place}" if place else REFS
         if "@" in self.remote.partition("://")[2].partition("/")[0]:
             raise ServiceError("no credentials in a URL: git finds its own", "caller")
         self.folder = Path(tempfile.mkdtemp(prefix="paxos-git-"))
@@ -43,10 +48,13 @@ class Git(Numbered):
             if not Path(path).exists():
                 await self.git("init", "--quiet", "--bare", path)
 
+    async def beside(self, name: str) -> str:
+        return f"{self.url.partition('?')[0]}?place={name}"
+
     async def put(self, name: str, entry: bytes) -> bool:
         async with self.lock:
             blob = (await self.git("hash-object", "-w", "--stdin", given=entry)).decode().strip()
-            ref = f"{REFS}/{name}"
+            ref = f"{self.refs}/{name}"
             lease = f"--force-with-lease={ref}:"
             code, said, error = await self.run(
                 "push", "--porcelain", "--no-verify", lease, self.remote, f"{blob}:{ref}"
@@ -85,12 +93,12 @@ class Git(Numbered):
         async with self.lock:
             code, _, error = await self.run(
                 *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--refmap="),
-                *(self.remote, f"+{REFS}/*:{REFS}/*"),
+                *(self.remote, f"+{self.refs}/*:{self.refs}/*"),
             )
             if code:
                 raise self.failed(error)
             shown = await self.git(
-                "for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", REFS
+                "for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", self.refs
             )
         return dict(line.split(" ", 1) for line in shown.decode().splitlines())
 

@@ -42,6 +42,9 @@ class SQLite(AppendOnlyList):
     async def check(self) -> None:
         not_mirrored(self.path.parent)
 
+    async def beside(self, name: str) -> str:
+        return f"{self.url.removesuffix('.db')}-{name}.db"
+
     async def append(self, entry: bytes, at: int | None = None) -> int | None:
         self.fits(entry)
         self.requests, self.trips = self.requests + 1, self.trips + 1
