@@ -48,6 +48,9 @@ class Merge:
         for one in self.files:
             if one.of("list") != self.lists or one.header.protocol != self.header.protocol:
                 raise NoRun("these traces are of logs in different lists")
+        used = [one.records[0].state.identity for one in self.files]
+        if len(set(used)) < len(used):
+            raise NoRun("two of these traces have the same identity: one client, or one file twice")
         self.shelves = {name: Shelf(name, [self.genesis(name)]) for name in self.lists}
         self.names = self.named()
         self.records: list[Record] = []
@@ -130,7 +133,7 @@ class Merge:
 
     def see(self, shelf: Shelf) -> None:
         """What stood in a list, as far as anybody knew."""
-        found = dict(enumerate(shelf.things))
+        found, end = dict(enumerate(shelf.things)), 1
         for key, answers in shelf.heard.items():
             for reply, _ in answers:
                 shown = list[tuple[int, Any]]()
@@ -138,6 +141,8 @@ class Merge:
                     shown = list(enumerate(reply.entries, reply.after))
                 elif reply.done and reply.position is not None:
                     shown = [(reply.position, reply.entry)]
+                elif not reply.done:  # something else stood there
+                    end = max(end, shelf.asked[key][1].at + 1)
                 for position, thing in shown:
                     if found.setdefault(position, thing) != thing:
                         who = self.names[key[0]]
@@ -145,7 +150,7 @@ class Merge:
                             f"two orders: {who} saw another entry {position} of {shelf.name} than "
                             "others, or than before"
                         )
-        end = max(found) + 1
+        end = max(end, max(found) + 1)
         shelf.things = [found.get(n, f"nobody saw what is here: {n}") for n in range(end)]
 
     def land(self, shelf: Shelf) -> None:

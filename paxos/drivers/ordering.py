@@ -16,7 +16,7 @@ class NoRun(ValueError):
     """These cannot be traces of clients of the same lists, each of which only grew."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # a job leads to others: to show one is to show all
 class Job:
     """Something that happened, and what it leads to."""
 
@@ -38,7 +38,7 @@ class Job:
         other.waits += 1
 
 
-@dataclass
+@dataclass(repr=False)
 class Shelf:
     """A list: who asked it for what, who heard what, and what it held."""
 
