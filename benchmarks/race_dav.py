@@ -193,7 +193,6 @@ def main() -> None:
     parser.add_argument("servers", nargs="*", default=list(SERVERS))
     options = parser.parse_args()
     results: dict[str, Any] = {}
-    rows = []
     for name in options.servers:
         start, version = SERVERS[name]
         for way in WAYS:
@@ -205,12 +204,19 @@ def main() -> None:
                     results[name] = {"skipped": str(why)[:200]}
                     break
             results[f"{name}: {way}"] = {"version": version(), **found}
-            shown = [found[one] for one in ("later", "names", "one", "most", "odd")]
-            rows.append([f"{name} {version()}", way, *shown])
-            print(*rows[-1], file=sys.stderr, flush=True)
-    header = ("server", "way to create", "a second writer, later", "names", "one winner")
-    table = common.rows((*header, "most winners", "answers that say nothing"), *rows)
-    common.write("race_dav", table, results, processes=RACERS)
+            print(name, way, found, file=sys.stderr, flush=True)
+    common.write("race_dav", table(results), results, processes=RACERS)
+
+
+def table(results: dict[str, Any]) -> list[str]:
+    shown = [(name, its) for name, its in results.items() if "skipped" not in its]
+    names = ("later", "names", "one", "most")
+    rows = []
+    for name, its in shown:
+        server, _, way = name.partition(": ")
+        rows.append((f"{server} {its['version']}: {way}", *(its[one] for one in names)))
+    header = ("server, and how the name is created", "a second writer, later", "names")
+    return common.rows((*header, "with one winner", "most winners"), *rows)
 
 
 if __name__ == "__main__":

@@ -214,15 +214,21 @@ def main(wanted: list[str]) -> None:
             results[case.server] = {"skipped": str(why)[:300]}
         print(case.server, results[case.server], file=sys.stderr, flush=True)
     eight.stop()
-    header = ["server", "version", "primitive", "a second writer, later", "names", "one winner"]
-    table = common.rows(
-        [*header, "most winners", "errors", "our check"],
-        *(its.values() for its in results.values() if "skipped" not in its),
-    )
     if not wanted:
-        common.write("race_objects", table, results, processes=8)
+        common.write("race_objects", table(results), results, processes=8)
     else:
-        print("\n".join(table))
+        print("\n".join(table(results)))
+
+
+def table(results: dict[str, dict[str, object]]) -> list[str]:
+    header = ["server", "a second writer, later", "names", "with one winner", "most winners"]
+    rows = []
+    for its in results.values():
+        if "skipped" not in its:
+            counts = [its[one] for one in ("sequential", "names", "one", "most")]
+            caught = str(its["check"]).partition(":")[0]
+            rows.append([f"{its['server']} {its['version']}", *counts, caught])
+    return common.rows([*header, "our check"], *rows)
 
 
 if __name__ == "__main__":
