@@ -48,8 +48,9 @@ class Merge:
         for one in self.files:
             if one.of("list") != self.lists or one.header.protocol != self.header.protocol:
                 raise NoRun("these traces are of logs in different lists")
-        used = [one.records[0].state.identity for one in self.files]
-        if len(set(used)) < len(used):
+        opened = [one.records[0] for one in self.files]
+        used = {one.state.identity for one in opened if isinstance(one, Open)}
+        if len(used) < len(opened):
             raise NoRun("two of these traces have the same identity: one client, or one file twice")
         self.shelves = {name: Shelf(name, [self.genesis(name)]) for name in self.lists}
         self.names = self.named()

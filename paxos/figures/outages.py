@@ -1,97 +1,287 @@
-"""A bad day: when each service was away, when each client was killed, and how the log grew meanwhile."""
+"""A long run in real time: which services were out of reach, who was killed, and what was decided.
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+The rows are those of the run: a service is a bar, with gaps where it answered nobody; a client is a
+line for each of its lives. Below, one step for each entry that is decided.
+"""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..protocol.events import Answer, Decide
+from ..protocol.messages import Command
+from ..trace import Crash, Open, Record, Step, Trace, bare
+from .series import round_up
 from .theme import Drawing, Figure, text_width
 
-WIDE, ROW, HIGH = 560.0, 24.0, 120.0
+Span = tuple[float, float]
+ROW, BAR, TALL, TOP, RIGHT = 30.0, 13.0, 130.0, 16.0, 22.0
 SMALL = 12.0
+PATIENCE = 1000  # milliseconds without an answer, though somebody asks: out of reach
+
+
+@dataclass
+class Run:
+    """What is drawn. Times are in milliseconds since the beginning."""
+
+    services: dict[str, list[Span]]  # out of reach
+    clients: dict[str, list[Span]]  # lives
+    killed: dict[str, list[float]]
+    decided: list[float]  # when each entry was, as far as anybody was told
+    start: float = 0.0
+    end: float = 0.0
+    names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def long(self) -> float:
+        return max(self.end - self.start, 1.0)
 
 
 def draw(
-    took: float,
-    services: Mapping[str, Sequence[tuple[float, float]]],
-    clients: Mapping[str, Sequence[tuple[float, float, bool]]],
-    grown: Sequence[tuple[float, int]],
+    *traces: Trace,
+    outages: Mapping[str, Sequence[Span]] | None = None,
+    names: Mapping[str, str] | None = None,
+    width: float = 740,
+    title: str = "Services come and go, clients are killed, and they agree",
 ) -> Figure:
-    """The picture of `took` seconds.
+    """Draw a whole trace, or those of all clients.
 
-    `services`: (from, to) of each outage; `clients`: (from, to, killed?) of each life; `grown`: how many
-    entries were decided when.
+    `outages`: when each list was out of reach, in seconds since the beginning, where that is known; else
+    it is told from the trace. `names`: of the services, by list.
     """
-    rows = len(services) + len(clients)
-    left = max(text_width(name, 13, "bold") for name in (*services, *clients)) + 22
-    bottom = 34 + rows * ROW + 22 + HIGH
-    title = "What was away, who was killed, and the log"
-    sheet = Drawing(left + WIDE + 56, bottom + 66, title, told(services, clients, grown))
+    run = seen(traces, dict(names or {}))
+    if outages is not None:
+        known = {name: [(a * 1000, b * 1000) for a, b in its] for name, its in outages.items()}
+        run.services = {name: cut(known.get(name, []), run.long) for name in run.services}
+    sheet = Drawing(width, 100, title, told(run))
+    left = 24 + max(text_width(run.names.get(one, one), 13, "bold") + 22 for one in rows(run))
+    wide = width - left - RIGHT
+    bottom = TOP + ROW * len(rows(run)) + 14
 
-    def x(time: float) -> float:
-        return left + WIDE * time / took
+    def at(time: float) -> float:
+        return left + wide * time / run.long
 
-    y = 34.0
-    for name, outages in services.items():
-        sheet.text(left - 14, y + 4, name, "ink", 13, "bold", "end")
-        sheet.rect(x(0), y - 7, WIDE, 14, "line", "panel")
-        for start, end in outages:
-            sheet.rect(x(start), y - 7, x(end) - x(start), 14, "refused", "paper", 0, 1.4, "3 2")
+    for spans in run.services.values():
+        for start, end in spans:
+            sheet.rect(at(start), TOP, at(end) - at(start), bottom + TALL - TOP, None, "panel", 0)
+    y = TOP + ROW / 2
+    for name, spans in run.services.items():
+        service(sheet, run.names.get(name, name), left, y, [(at(a), at(b)) for a, b in spans], wide)
         y += ROW
-    for name, lives in clients.items():
-        sheet.text(left - 14, y + 4, name, "ink", 13, "bold", "end")
-        for start, end, killed in sorted(lives):
-            sheet.line(x(start), y, x(end), y, "ink", 3)
-            if killed:
-                sheet.cross(x(end), y)
+    for name, spans in run.clients.items():
+        sheet.node(8 + (left - 24) / 2, y, name, "client", left - 24)
+        client(sheet, y, [(at(a), at(b)) for a, b in spans], [at(one) for one in run.killed[name]])
         y += ROW
-    curve(sheet, x, left, bottom, took, grown)
-    legend(sheet, left, bottom + 50)
+    curve(sheet, run, left, bottom, wide)
+    sheet.height = legend(sheet, 8, bottom + TALL + 62, width) + 4
     return sheet.figure()
 
 
-def curve(
-    sheet: Drawing,
-    x: object,
-    left: float,
-    bottom: float,
-    took: float,
-    grown: Sequence[tuple[float, int]],
+def rows(run: Run) -> list[str]:
+    """Who has a row, from the top."""
+    return [*run.services, *run.clients]
+
+
+# What is told by traces.
+
+
+def seen(traces: Sequence[Trace], names: dict[str, str]) -> Run:
+    """Services, lives and decisions. Raises ValueError where there are no lists."""
+    lists = [name for trace in traces[:1] for name in trace.of("list")]
+    records = sorted(
+        (one for trace in traces for one in trace.records if hasattr(one, "node")),
+        key=lambda one: one.at,
+    )
+    mine = [one for one in records if getattr(one, "node", "") not in lists]
+    if not lists or not mine:
+        raise ValueError("no clients of lists did anything in this run")
+    start, end = mine[0].at, mine[-1].at
+    lives, killed = lived(mine)
+    run = Run(
+        {},
+        {name: [(a - start, b - start) for a, b in its] for name, its in lives.items()},
+        {name: [one - start for one in its] for name, its in killed.items()},
+        [one - start for one in decisions(mine)],
+        start,
+        end,
+        names,
+    )
+    asked, answered = heard(mine, lists)
+    for name in lists:
+        spans = silent(asked[name], answered[name], end)
+        run.services[name] = [(a - start, b - start) for a, b in spans]
+    return run
+
+
+def lived(records: Iterable[Record]) -> tuple[dict[str, list[Span]], dict[str, list[float]]]:
+    """The lives of each client, and when it was killed: it is, where it opens once more."""
+    lives, killed = dict[str, list[Span]](), dict[str, list[float]]()
+    last, up = dict[str, float](), dict[str, float]()
+    for one in records:
+        name = getattr(one, "node", "")
+        lives.setdefault(name, [])
+        killed.setdefault(name, [])
+        if isinstance(one, Crash | Open) and name in up:
+            lives[name].append((up.pop(name), last[name]))
+            killed[name].append(last[name])
+        if isinstance(one, Open):
+            up[name] = one.at
+        last[name] = one.at
+    for name, since in up.items():
+        lives[name].append((since, last[name]))
+    return lives, killed
+
+
+def decisions(records: Iterable[Record]) -> list[float]:
+    """When somebody was told of each entry for the first time."""
+    known, times = set[object](), list[float]()
+    for one in records:
+        for effect in getattr(one, "effects", ()):
+            if isinstance(effect, Decide):
+                value = bare(effect.value)[1]
+                entries = value if isinstance(value, tuple) else (value,)
+                new = [it for it in entries if it not in known and isinstance(it, Command | str)]
+                known.update(new)
+                times += [one.at] * len(new)
+    return times
+
+
+def heard(
+    records: Iterable[Record], lists: Sequence[str]
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """When each list was asked something, and when it answered anybody."""
+    asked, answered = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+    for one in records:
+        if isinstance(one, Step):
+            for it in one.sent:
+                asked[it.to].append(one.at)
+            if isinstance(one.event, Answer):
+                answered[one.event.acceptor].append(one.at)
+    return asked, answered
+
+
+def silent(asked: Sequence[float], answered: Sequence[float], end: float) -> list[Span]:
+    """When a list answered nobody, though it was asked: from the first request on."""
+    found, since, replies = list[Span](), 0, [*answered, end]
+    last = float("-inf")
+    for reply in replies:
+        while since < len(asked) and asked[since] <= last:
+            since += 1
+        if since < len(asked) and reply - asked[since] > PATIENCE:
+            found.append((asked[since], reply))
+        last = reply
+    return found
+
+
+def cut(spans: Iterable[Span], end: float) -> list[Span]:
+    """The spans as far as the run goes."""
+    return [(max(a, 0.0), min(b, end)) for a, b in sorted(spans) if a < end and b > 0]
+
+
+# The drawing.
+
+
+def service(
+    sheet: Drawing, name: str, left: float, y: float, gaps: Sequence[Span], wide: float
 ) -> None:
-    """How many entries were decided, over time."""
-    assert callable(x)
-    most = max((count for _, count in grown), default=1)
-    for part in (0.0, 0.5, 1.0):
-        height = bottom - HIGH * part
-        sheet.line(left, height, left + WIDE, height, "line", 1)
-        sheet.text(left - 14, height + 4, f"{part * most:,.0f}", "muted", SMALL, "regular", "end")
-    points = [(x(time), bottom - HIGH * count / most) for time, count in ((0.0, 0), *grown)]
-    for (x1, y1), (x2, y2) in pairwise([*points, (left + WIDE, points[-1][1])]):
-        sheet.line(x1, y1, x2, y1, "gold", 2.4)
-        sheet.line(x2, y1, x2, y2, "gold", 2.4)
-    step = next(one for one in (1, 2, 5, 10, 20, 50, 100, 200) if took / one <= 10)
-    for second in range(0, int(took) + 1, step):
-        sheet.text(x(second), bottom + 18, f"{second} s", "muted", SMALL, "regular", "middle")
+    """A bar while it answers; dots while it does not."""
+    sheet.node(8 + (left - 24) / 2, y, name, "list", left - 24)
+    at = left
+    for start, end in [*gaps, (left + wide, left + wide)]:
+        if start > at:
+            sheet.rect(at, y - BAR / 2, start - at, BAR, "ink", "line", 2)
+        if end > start:
+            sheet.line(start + 2, y, end - 2, y, "lost", 1.4, "1 5")
+        at = max(at, end)
 
 
-def legend(sheet: Drawing, x: float, y: float) -> None:
-    """What the marks mean."""
-    sheet.rect(x, y - 6, 18, 12, "refused", "paper", 0, 1.4, "3 2")
-    sheet.text(x + 24, y + 4, "away", "muted", SMALL)
-    sheet.line(x + 76, y, x + 94, y, "ink", 3)
-    sheet.text(x + 100, y + 4, "a client at work", "muted", SMALL)
-    sheet.cross(x + 216, y)
-    sheet.text(x + 228, y + 4, "killed", "muted", SMALL)
-    sheet.line(x + 284, y, x + 302, y, "gold", 2.4)
-    sheet.text(x + 308, y + 4, "entries decided", "muted", SMALL)
+def client(sheet: Drawing, y: float, lives: Sequence[Span], killed: Sequence[float]) -> None:
+    """A line while it is up; a cross where it was killed, a ring where it came back."""
+    for start, end in lives:
+        sheet.line(start, y, max(end, start + 1), y, "ink", 2)
+    for start, _ in lives[1:]:
+        sheet.rect(start - 4, y - 4, 8, 8, "ink", "paper", 4, 1.6)
+    for at in killed:
+        sheet.cross(at, y)
 
 
-def told(
-    services: Mapping[str, Sequence[tuple[float, float]]],
-    clients: Mapping[str, Sequence[tuple[float, float, bool]]],
-    grown: Sequence[tuple[float, int]],
-) -> str:
-    """The picture in words."""
-    away = [f"{name} was away {len(its)} times" for name, its in services.items()]
-    killed = {name: sum(one[2] for one in lives) for name, lives in clients.items()}
-    dead = [f"{name} was killed {count} times" for name, count in killed.items() if count]
-    end = f"{grown[-1][1]:,} entries were decided." if grown else "Nothing was decided."
-    return "; ".join([*away, *dead]) + ". " + end
+def curve(sheet: Drawing, run: Run, left: float, top: float, wide: float) -> None:
+    """How many entries are decided, over time."""
+    most = round_up(max(len(run.decided), 1))
+    for part in (0, 0.5, 1):
+        y = top + TALL * (1 - part)
+        sheet.line(left, y, left + wide, y, "line", 1)
+        if part * most == int(part * most):
+            sheet.text(left - 6, y + 4, f"{int(part * most):,}", "muted", 11, anchor="end")
+    sheet.text(8, top + TALL / 4, "decided", "ink", SMALL, "bold")
+    for time in moments(run.long, wide):
+        x = left + wide * time * 1000 / run.long
+        sheet.line(x, top + TALL, x, top + TALL + 4, "muted", 1)
+        words = f"{time:g} s"
+        x = min(x, sheet.width - text_width(words, 11) / 2 - 2)
+        sheet.text(x, top + TALL + 17, words, "muted", 11, anchor="middle")
+    way, height, last = f"M{left:.1f},{top + TALL:.1f}", top + TALL, left
+    for count, time in enumerate(run.decided, 1):
+        x, y = left + wide * time / run.long, top + TALL * (1 - count / most)
+        if x - last >= 0.4 or count == len(run.decided):  # finer than a line is wide
+            way += f"H{x:.1f}V{y:.1f}"
+            last, height = x, y
+    sheet.path(f"{way}H{left + wide:.1f}", None)
+    if run.decided:
+        sheet.star(last, height, 7)
+
+
+def moments(long: float, wide: float) -> list[float]:
+    """Round numbers of seconds, as many as there is room for."""
+    step = round_up(max(long / 1000 / max(int(wide / 64), 1), 0.01) * 1000) / 1000
+    return [round(number * step, 3) for number in range(int(long / 1000 / step) + 1)]
+
+
+def legend(sheet: Drawing, x: float, y: float, width: float) -> float:
+    """What the marks mean. Returns the y below it."""
+
+    def bar(at: float) -> None:
+        sheet.rect(at, y - 5, 20, 10, "ink", "line", 2)
+
+    def dots(at: float) -> None:
+        sheet.line(at, y, at + 20, y, "lost", 1.4, "1 5")
+
+    def life(at: float) -> None:
+        sheet.line(at, y, at + 20, y, "ink", 2)
+
+    def kill(at: float) -> None:
+        sheet.cross(at + 10, y)
+
+    def ring(at: float) -> None:
+        sheet.rect(at + 6, y - 4, 8, 8, "ink", "paper", 4, 1.6)
+
+    at = x
+    for mark, words in (
+        (bar, "answers"),
+        (dots, "out of reach of everybody"),
+        (life, "a client at work"),
+        (kill, "killed"),
+        (ring, "back, as another"),
+    ):
+        wide = 28 + text_width(words, SMALL) + 16
+        if at > x and at + wide > width:
+            at, y = x, y + 22
+        mark(at)
+        sheet.text(at + 28, y + 4.2, words, "muted", SMALL)
+        at += wide
+    return y + 14
+
+
+def told(run: Run) -> str:
+    """The figure in words."""
+    parts = []
+    for name, spans in run.services.items():
+        shown = ", ".join(f"from {a / 1000:.1f} to {b / 1000:.1f} s" for a, b in spans)
+        away = f"out of reach {shown}" if spans else "always within reach"
+        parts.append(f"{run.names.get(name, name)} is {away}.")
+    for name, times in run.killed.items():
+        shown = ", ".join(f"{one / 1000:.1f}" for one in times)
+        parts.append(f"{name} is killed at {shown} s." if times else f"{name} is never killed.")
+    many = len(run.decided)
+    parts.append(f"After {run.long / 1000:.1f} s {many:,} entries are decided.")
+    return " ".join(parts)
