@@ -34,7 +34,7 @@ class Found:
     def __str__(self) -> str:
         said = [plural(self.records, "record")]
         said += [plural(many, role) for role, many in self.nodes.items()]
-        said += [plural(self.decided, "decided entry").replace("entrys", "entries")]
+        said += [f"{self.decided:,} decided {'entry' if self.decided == 1 else 'entries'}"]
         if self.unseen:
             said.append(f"{plural(self.unseen, 'append')} by others")
         return ", ".join(said)

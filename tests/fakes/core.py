@@ -47,6 +47,39 @@ def reply(status: int, thing: Any, **headers: str) -> Answer:
     return Answer(status, json.dumps(thing).encode(), {"Content-Type": "application/json", **named})
 
 
+class Handler(BaseHTTPRequestHandler):
+    """One connection: whole requests in, answers out, or a broken connection."""
+
+    protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
+
+    def handle_one(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = chunks(self.rfile)
+        parts = urlsplit(self.path)
+        query = {name: its[0] for name, its in parse_qs(parts.query, True).items()}
+        request = Request(self.command, parts.path, query, self.headers, body)
+        answer = self.server.fake.serve(request)
+        if answer is None:  # the connection breaks
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        for name, its in {
+            **answer.headers,
+            "Content-Length": str(len(answer.body)),
+        }.items():
+            self.send_header(name, its)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = do_PATCH = handle_one
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
 class Fake:
     """A service of one account. A subclass says what a request is, and what comes of it."""
 
@@ -61,39 +94,8 @@ class Fake:
         self.struck: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.expired, self.last = False, ""
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
-
-            def handle_one(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                body = self.rfile.read(length)
-                if self.headers.get("Transfer-Encoding") == "chunked":
-                    body = chunks(self.rfile)
-                parts = urlsplit(self.path)
-                query = {name: its[0] for name, its in parse_qs(parts.query, True).items()}
-                request = Request(self.command, parts.path, query, self.headers, body)
-                answer = fake.serve(request)
-                if answer is None:  # the connection breaks
-                    self.close_connection = True
-                    return
-                self.send_response(answer.status)
-                for name, its in {
-                    **answer.headers,
-                    "Content-Length": str(len(answer.body)),
-                }.items():
-                    self.send_header(name, its)
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(answer.body)
-
-            do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = do_PATCH = handle_one
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.fake = self
         self.server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
