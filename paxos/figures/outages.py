@@ -4,6 +4,7 @@ The rows are those of the run: a service is a bar, with gaps where it answered n
 line for each of its lives. Below, one step for each entry that is decided.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from .theme import Drawing, Figure, text_width
 Span = tuple[float, float]
 ROW, BAR, TALL, TOP, RIGHT = 30.0, 13.0, 130.0, 16.0, 22.0
 SMALL = 12.0
-PATIENCE = 1000  # milliseconds without an answer, though somebody asks: out of reach
+PATIENCE = 1000  # milliseconds without an answer, though somebody asks, at least: out of reach
 
 
 @dataclass
@@ -54,9 +55,9 @@ def draw(
         known = {name: [(a * 1000, b * 1000) for a, b in its] for name, its in outages.items()}
         run.services = {name: cut(known.get(name, []), run.long) for name in run.services}
     sheet = Drawing(width, 100, title, told(run))
-    left = 24 + max(text_width(run.names.get(one, one), 13, "bold") + 22 for one in rows(run))
+    left = 24 + max(text_width(run.names.get(one, one), 13, "bold") + 36 for one in rows(run))
     wide = width - left - RIGHT
-    bottom = TOP + ROW * len(rows(run)) + 14
+    bottom = TOP + ROW * len(rows(run)) + 26
 
     def at(time: float) -> float:
         return left + wide * time / run.long
@@ -73,7 +74,7 @@ def draw(
         client(sheet, y, [(at(a), at(b)) for a, b in spans], [at(one) for one in run.killed[name]])
         y += ROW
     curve(sheet, run, left, bottom, wide)
-    sheet.height = legend(sheet, 8, bottom + TALL + 62, width) + 4
+    sheet.height = legend(sheet, 8, bottom + TALL + 42, width) + 4
     return sheet.figure()
 
 
@@ -161,16 +162,19 @@ def heard(
 
 
 def silent(asked: Sequence[float], answered: Sequence[float], end: float) -> list[Span]:
-    """When a list answered nobody, though it was asked: from the first request on."""
-    found, since, replies = list[Span](), 0, [*answered, end]
-    last = float("-inf")
-    for reply in replies:
-        while since < len(asked) and asked[since] <= last:
-            since += 1
-        if since < len(asked) and reply - asked[since] > PATIENCE:
-            found.append((asked[since], reply))
+    """When a list answered nobody, though it was asked: from the first request on.
+
+    Far longer than it mostly takes, or the network is only slow.
+    """
+    waits, number, last = list[Span](), 0, -math.inf
+    for reply in (*answered, end):
+        while number < len(asked) and asked[number] <= last:
+            number += 1
+        if number < len(asked) and asked[number] < reply:
+            waits.append((asked[number], reply))
         last = reply
-    return found
+    usual = sorted(b - a for a, b in waits)[len(waits) // 2] if waits else 0
+    return [(a, b) for a, b in waits if b - a > max(PATIENCE, 4 * usual)]
 
 
 def cut(spans: Iterable[Span], end: float) -> list[Span]:
@@ -207,13 +211,14 @@ def client(sheet: Drawing, y: float, lives: Sequence[Span], killed: Sequence[flo
 
 def curve(sheet: Drawing, run: Run, left: float, top: float, wide: float) -> None:
     """How many entries are decided, over time."""
-    most = round_up(max(len(run.decided), 1))
-    for part in (0, 0.5, 1):
-        y = top + TALL * (1 - part)
+    many = len(run.decided)
+    step = max(int(round_up(max(many / 4, 1))), 1)
+    most = step * max(-(-many // step), 1)
+    for level in range(0, most + 1, step):
+        y = top + TALL * (1 - level / most)
         sheet.line(left, y, left + wide, y, "line", 1)
-        if part * most == int(part * most):
-            sheet.text(left - 6, y + 4, f"{int(part * most):,}", "muted", 11, anchor="end")
-    sheet.text(8, top + TALL / 4, "decided", "ink", SMALL, "bold")
+        sheet.text(left - 6, y + 4, f"{level:,}", "muted", 11, anchor="end")
+    sheet.text(left, top - 4, "entries decided", "ink", SMALL, "bold")
     for time in moments(run.long, wide):
         x = left + wide * time * 1000 / run.long
         sheet.line(x, top + TALL, x, top + TALL + 4, "muted", 1)
@@ -223,12 +228,13 @@ def curve(sheet: Drawing, run: Run, left: float, top: float, wide: float) -> Non
     way, height, last = f"M{left:.1f},{top + TALL:.1f}", top + TALL, left
     for count, time in enumerate(run.decided, 1):
         x, y = left + wide * time / run.long, top + TALL * (1 - count / most)
-        if x - last >= 0.4 or count == len(run.decided):  # finer than a line is wide
+        if x - last >= 0.4 or count == many:  # finer than a line is wide
             way += f"H{x:.1f}V{y:.1f}"
             last, height = x, y
     sheet.path(f"{way}H{left + wide:.1f}", None)
     if run.decided:
         sheet.star(last, height, 7)
+        sheet.text(last - 11, height - 7, f"{many:,}", "ink", SMALL, "bold", "end")
 
 
 def moments(long: float, wide: float) -> list[float]:
