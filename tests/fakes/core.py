@@ -94,6 +94,8 @@ class Fake:
         self.struck: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.expired, self.last = False, ""
+        self.plan: list[str] = []  # faults of the next creates, instead of by chance
+        self.said: list[str] = []  # each request, and the status of its answer
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.fake = self
         self.server.daemon_threads = True
@@ -124,11 +126,20 @@ class Fake:
         return ""
 
     def serve(self, request: Request) -> Answer | None:
+        answer = self.answer(request)
+        status = f"{answer.status}" if answer else "no answer"
+        method = request.query.get("method")
+        path = request.path + (f"?method={method}" if method else "")
+        self.said.append(f"{request.method} {path} -> {status}")
+        return answer
+
+    def answer(self, request: Request) -> Answer | None:
         what, call = self.route(request)
         with self.lock:
             self.asked[what] += 1
             kinds = BEFORE + AFTER * (what == "create")
             fault = self.strikes(kinds) if what in ("create", "read", "list") else ""
+            fault = self.plan.pop(0) if what == "create" and self.plan else fault
             if fault == "too many":
                 return self.too_many()
             if fault == "error before":
