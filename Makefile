@@ -6,7 +6,7 @@ STRICT ?= 1
 PORT ?= 8000
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH" STRICT="$(STRICT)" .venv/bin/python
 
-.PHONY: help book site notebooks paper figures serve lab test nightly bench lock clean .venv
+.PHONY: help book site notebooks paper figures serve lab test nightly live bench lock clean .venv
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ test: .venv  ## every check: format, lint, types, spelling, tests, pages
 
 nightly: .venv  ## the long campaigns that `make test` leaves out
 	@$(RUN) -m pytest -m nightly --durations=10 || { [ $$? -eq 5 ] && echo "No test is marked nightly yet."; }
+
+live:  ## examine a storage service, with your account (URL=s3://bucket/place)
+	@[ -n "$$URL" ] || { echo "Name a place of yours: make live URL=s3://bucket/place. \`paxos service list\` shows how." >&2; exit 2; }
+	@$(MAKE) --no-print-directory .venv
+	@$(RUN) -m paxos service check --thorough "$$URL"
 
 bench: .venv  ## measure, and write benchmarks/results/
 	@for f in benchmarks/bench_*.py; do $(RUN) $$f || exit 1; done

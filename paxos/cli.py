@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from . import __version__, agreeing, checking, demo, judging, sharing
+from . import __version__, agreeing, checking, demo, judging, sharing, storing
 from .drivers import faults
 from .drivers.replay import replay
 from .drivers.simulator import PROTOCOLS, Simulation, World
@@ -78,6 +78,7 @@ def parser() -> Parser:
     add_prove(commands.add_parser("prove", help="prove a protocol for any number of nodes"))
     agreeing.add(commands.add_parser("disk", help="agree through folders, for real"))
     sharing.add(commands.add_parser("log", help="share a log through storage services, for real"))
+    storing.add(commands.add_parser("service", help="examine storage services"))
     judging.add(commands.add_parser("verify", help="say whether a trace is a run of the protocol"))
     demo.add(commands.add_parser("demo", help="watch two writers agree through three folders"))
     return top
