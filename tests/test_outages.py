@@ -135,3 +135,16 @@ def test_the_times_are_round_and_not_too_many(long, step):
     found = outages.moments(long, 600)
     assert found[0] == 0 and found[-1] <= long / 1000
     assert len(found) <= 12 and found[1] >= step
+
+
+def test_a_run_is_drawn_from_what_was_noted_of_it_too():
+    run = outages.seen(parts()[1], {})
+    away = {name: [(a / 1000, b / 1000) for a, b in its] for name, its in run.services.items()}
+    lives = {
+        name: [(a / 1000, b / 1000, b in run.killed[name]) for a, b in its]
+        for name, its in run.clients.items()
+    }
+    decided = [one / 1000 for one in run.decided]
+    figure = outages.noted(run.long / 1000, away, lives, decided)
+    assert figure.svg == outages.draw(*parts()[1]).svg
+    assert crosses(figure) == 1

@@ -19,6 +19,7 @@ Span = tuple[float, float]
 ROW, BAR, TALL, TOP, RIGHT = 30.0, 13.0, 130.0, 16.0, 22.0
 SMALL = 12.0
 PATIENCE = 1000  # milliseconds without an answer, though somebody asks, at least: out of reach
+TITLE = "Services come and go, clients are killed, and they agree"
 
 
 @dataclass
@@ -43,7 +44,7 @@ def draw(
     outages: Mapping[str, Sequence[Span]] | None = None,
     names: Mapping[str, str] | None = None,
     width: float = 740,
-    title: str = "Services come and go, clients are killed, and they agree",
+    title: str = TITLE,
 ) -> Figure:
     """Draw a whole trace, or those of all clients.
 
@@ -54,6 +55,34 @@ def draw(
     if outages is not None:
         known = {name: [(a * 1000, b * 1000) for a, b in its] for name, its in outages.items()}
         run.services = {name: cut(known.get(name, []), run.long) for name in run.services}
+    return picture(run, width, title)
+
+
+def noted(
+    took: float,
+    services: Mapping[str, Sequence[Span]],
+    clients: Mapping[str, Sequence[tuple[float, float, bool]]],
+    decided: Iterable[float],
+    width: float = 740,
+    title: str = TITLE,
+) -> Figure:
+    """Draw a run of so many seconds, of which this was noted, in seconds since its beginning.
+
+    `services`: from when to when each was out of reach. `clients`: their lives, and was it killed then?
+    `decided`: when each entry was.
+    """
+    run = Run(
+        {name: [(a * 1000, b * 1000) for a, b in its] for name, its in services.items()},
+        {name: [(a * 1000, b * 1000) for a, b, _ in sorted(its)] for name, its in clients.items()},
+        {name: [b * 1000 for _, b, killed in its if killed] for name, its in clients.items()},
+        sorted(one * 1000 for one in decided),
+        end=took * 1000,
+    )
+    return picture(run, width, title)
+
+
+def picture(run: Run, width: float, title: str) -> Figure:
+    """Draw it."""
     sheet = Drawing(width, 100, title, told(run))
     left = 24 + max(text_width(run.names.get(one, one), 13, "bold") + 36 for one in rows(run))
     wide = width - left - RIGHT
