@@ -3,11 +3,13 @@
 All of it is seen by the all-seeing eye. No participant knows as much.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from .protocol import events, machine, messages, safety
-from .protocol.kinds import PROTOCOLS, cast
+from .protocol.kinds import PROTOCOLS, cast, voted
+from .protocol.lists import List, View, read
 from .trace import Open, Step, Trace, bare, kept
 
 
@@ -39,19 +41,37 @@ def slots(trace: Trace, known: Votes | None = None) -> list[int | None]:
 
 def history(trace: Trace, slot: int | None = None, known: Votes | None = None) -> safety.History:
     """What the all-seeing eye has seen of one slot. `known`: the votes, if counted before."""
-    mine = tuple((who, vote) for _, its, who, vote in known or votes(trace) if its == slot)
-    decided = [
-        messages.Accept(effect.ballot, bare(effect.value)[1])
-        for step in trace.steps()
-        for effect in step.effects[: step.done]
-        if isinstance(effect, events.Decide) and bare(effect.value)[0] == slot
-    ]
-    asked = [step.event.value for step in trace.steps() if isinstance(step.event, events.Propose)]
-    if slot is not None:  # a batch of wishes is a wish, and so is the empty one
-        states = (getattr(step.state, "member", step.state) for step in trace.steps())
-        wished = {one for state in states for one in getattr(state, "pending", ())}
-        asked = [vote.value for _, vote in mine if wished.issuperset(vote.value)]
-    return safety.History(trace.header.quorums, tuple(asked), mine, tuple(decided))
+    nothing = safety.History(trace.header.quorums, asked(trace) if slot is None else ())
+    return histories(trace, known).get(slot, nothing)
+
+
+def histories(trace: Trace, known: Votes | None = None) -> dict[int | None, safety.History]:
+    """The same of every slot that was voted on, or of which somebody was told."""
+    mine: dict[int | None, list[tuple[str, messages.Accept]]] = defaultdict(list)
+    decided: dict[int | None, list[messages.Accept]] = defaultdict(list)
+    for _, slot, who, vote in votes(trace) if known is None else known:
+        mine[slot].append((who, vote))
+    for step in trace.steps():
+        for effect in step.effects[: step.done]:
+            if isinstance(effect, events.Decide):
+                slot, value = bare(effect.value)
+                decided[slot].append(messages.Accept(effect.ballot, value))
+    plain, wished = asked(trace), set[Any]()
+    for step in trace.steps():
+        wished.update(getattr(getattr(step.state, "member", step.state), "pending", ()))
+    found = dict[int | None, safety.History]()
+    for slot in sorted(mine.keys() | decided.keys(), key=lambda its: -1 if its is None else its):
+        wishes = plain
+        if slot is not None:  # a batch of wishes is a wish, and so is the empty one
+            wishes = tuple(its.value for _, its in mine[slot] if wished.issuperset(its.value))
+        told = tuple(decided[slot])
+        found[slot] = safety.History(trace.header.quorums, wishes, tuple(mine[slot]), told)
+    return found
+
+
+def asked(trace: Trace) -> tuple[Any, ...]:
+    """What users asked for, as they said it."""
+    return tuple(one.event.value for one in trace.steps() if isinstance(one.event, events.Propose))
 
 
 def chosen(trace: Trace) -> list[Chosen]:
@@ -71,13 +91,31 @@ def chosen(trace: Trace) -> list[Chosen]:
 def votes(trace: Trace) -> Votes:
     """Every vote: (record number, slot, acceptor, vote). It counts once it is saved, said or not."""
     found: Votes = []
-    those = set(trace.of(PROTOCOLS[trace.header.protocol].remembers))
+    kind, views = PROTOCOLS[trace.header.protocol], dict[str, View]()
+    those = set(trace.of(kind.remembers))
     for index, record in enumerate(trace.records):
         if isinstance(record, Step) and record.node in those and kept(record):
             said = [one.message for one in record.effects if isinstance(one, events.Send)]
-            for slot, vote in cast(record.state, record.event, said):
-                found.append((index, slot, record.node, vote))
+            cast_now = cast(record.state, record.event, said)
+            if isinstance(record.state, List) and isinstance(record.event, messages.Append):
+                cast_now = iter(landed(record, said, views, kind.memory()))
+            found += [(index, slot, record.node, vote) for slot, vote in cast_now]
     return found
+
+
+def landed(
+    record: Step, said: list[Any], views: dict[str, View], blank: Any
+) -> list[tuple[int | None, messages.Accept]]:
+    """The same as `cast` of an append, without reading the whole list each time."""
+    if not said[:1] or not said[0].done:
+        return []
+    *before, entry = record.state.things
+    view = views.get(record.node)
+    if view is None or tuple(before) != view.things:
+        view, _ = read(View(before[0], blank), 0, tuple(before))
+    view, replies = read(view, len(before), (entry,))
+    views[record.node] = view
+    return list(voted(getattr(entry, "content", None), replies or []))
 
 
 def decision(trace: Trace) -> Chosen:
@@ -131,11 +169,10 @@ def logs(trace: Trace) -> list[tuple[int, tuple[Any, ...], int]]:
 
 def broken(trace: Trace) -> list[str]:
     """The invariants of Paxos that the run breaks; empty for every run of the rules as they are."""
-    known = votes(trace)  # counted once: to see what a list votes for is to read it
     return [
         name if slot is None else f"{name} (slot {slot})"
-        for slot in slots(trace, known)
-        for name in safety.broken(history(trace, slot, known))
+        for slot, seen in histories(trace).items()
+        for name in safety.broken(seen)
     ]
 
 
