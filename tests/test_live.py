@@ -335,3 +335,18 @@ def test_a_log_is_found_by_the_same_call_that_makes_it(world):
             await driver.shut(places)
 
     run()
+
+
+def test_who_leaves_lets_a_slower_service_put_down_what_was_decided(world):
+    """Else every short life would leave the slowest list without votes."""
+
+    @live
+    async def run():
+        async with paxos.open(*world.urls(), name="maker"):
+            pass
+        world[3].delay = 0.06
+        async with paxos.open(*world.urls(), name="ann") as log:
+            await log.append("one")
+        assert len(world.things(3)) == len(world.things(1))
+
+    run()

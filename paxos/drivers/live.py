@@ -29,6 +29,7 @@ logger = logging.getLogger("paxos")
 LOST = 2.0  # seconds after which an answer is missed, at least
 SOON, RARELY = 0.05, 5.0  # seconds between two looks while there is news, and when there is none
 LONGEST = 256  # requests that wait for one of several services; older ones count as lost
+GRACE = 0.5  # seconds for slower services when we leave
 LISTEN = 60.0  # seconds to wait for a service that tells of news by itself
 ALWAYS = Ballot(1 << 62, "")
 PATIENT = 4.0  # times as long, at most, after so many waits in vain
@@ -80,6 +81,7 @@ class Live:
 
     async def close(self) -> None:
         """Stop. What was asked and not answered is open, as after a crash."""
+        await self.finish()
         self.fail(RuntimeError("the log is closed"))
         if self.alarm:
             self.alarm.cancel()
@@ -87,6 +89,15 @@ class Live:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await shut(self.places)
+
+    async def finish(self) -> None:
+        """Let slower services put down what the quickest have decided: who leaves first would starve them.
+
+        The more lists have a vote, the more of them may be lost.
+        """
+        end = time.monotonic() + GRACE
+        while any(one.owes for one in self.places) and time.monotonic() < end:
+            await asyncio.sleep(SOON / 10)
 
     def ended(self, task: "asyncio.Task[None]") -> None:
         """A task of ours never ends but by a mistake of ours; whoever waits must hear of it."""
@@ -191,6 +202,7 @@ class Live:
             asked, started = place.inbox.popleft(), time.monotonic()
             if self.vain(asked.message):
                 continue
+            place.busy = isinstance(asked.message, Append)
             try:
                 taken = {one.name for one in self.places}
                 answer = await place.serve(asked, self.genesis, taken)
@@ -204,6 +216,7 @@ class Live:
             else:
                 place.latency = time.monotonic() - started
                 self.hear(place, asked, answer, started)
+            place.busy = False
             self.tell()
 
     def vain(self, request: Any) -> bool:

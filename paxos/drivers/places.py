@@ -41,6 +41,13 @@ class Place:
     seen: int = 0  # entries that this device saw in it in a former life,
     digest: str = ""  # and what they were
     refused: bool = False  # for good
+    busy: bool = False  # with an append
+
+    @property
+    def owes(self) -> bool:
+        """Does it answer, and has an append not been made yet?"""
+        waits = any(isinstance(one.message, Append) for one in self.inbox)
+        return self.up is True and (self.busy or waits)
 
     def refuse(self, why: str) -> None:
         """Never use it again: it says something else than it said before."""
