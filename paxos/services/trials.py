@@ -45,6 +45,7 @@ class Seat:
     chance: random.Random
     number: int = 0
     failures: int = 0
+    refusal: ServiceError | None = None  # the last one
 
     def left(self) -> float:
         return self.plan.end - time.monotonic()
@@ -59,6 +60,7 @@ class Seat:
         """Tell of an error, whose fault it is; or that no ServiceError was raised where one is due."""
         self.failures += 1
         if isinstance(error, ServiceError):
+            self.refusal = error
             self.say(Failed(str(error), error.blame, error.retry))
         else:
             self.say(Checked("errors", f"{type(error).__name__} was raised: {error}"[:300]))
@@ -93,16 +95,14 @@ class Seat:
             pass
         except NotTheEnd:
             outcome = "taken"
-        except ServiceError as error:
-            outcome = "unknown" if error.unsure else "refused"
-            wrong.append(error)
         except Exception as error:
+            sure = isinstance(error, ServiceError) and not error.unsure
+            outcome = "refused" if sure else "unknown"
             wrong.append(error)
         finally:
             task.cancel()
-        tried = Tried(
-            self.who, key, at, begun, time.monotonic(), outcome, position, self.plan.trial
-        )
+        its = (self.who, key, at, begun, time.monotonic(), outcome, position)
+        tried = Tried(*its, self.plan.trial)
         if note:
             self.say(tried)
         for one in wrong:
@@ -258,6 +258,9 @@ async def large(seat: Seat, door: AppendOnlyList) -> None:
         if seat.over():
             break
         tried = await seat.append(door, size=size)
+        said = seat.refusal if tried.outcome == "refused" else None
+        if said and (said.retry or said.blame in ("network", "credentials")):
+            continue  # that says nothing about its length
         refused = f"an entry of {size:,} bytes, no more than the limit, was refused"
         seat.check("limits", tried.outcome != "refused", refused)
 
