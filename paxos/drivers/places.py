@@ -45,9 +45,9 @@ class Place:
 
     @property
     def owes(self) -> bool:
-        """Does it answer, and has an append not been made yet?"""
+        """Is an append not made yet, of a service that may answer?"""
         waits = any(isinstance(one.message, Append) for one in self.inbox)
-        return self.up is True and (self.busy or waits)
+        return self.up is not False and (self.busy or waits)
 
     def refuse(self, why: str) -> None:
         """Never use it again: it says something else than it said before."""
