@@ -24,7 +24,7 @@ WORLDS = {
     "quiet": {"told": True},
     "storm": {"told": True, **STORM, **BAD},
     "not told": {**STORM, **BAD},
-    "conditional": {"conditional": True},
+    "conditional": {"conditional": True},  # no live client appends so
     "litter": {"told": True, "faults": ["junk s1 at 4", "poison s1 at 30"]},
 }
 OF_LISTS = ["one-list", "passive-log", "passive"]

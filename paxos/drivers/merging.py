@@ -17,7 +17,7 @@ from ..protocol.events import Save, Send
 from ..protocol.lists import Amiss, Genesis, List, keep
 from ..protocol.messages import END, Append, Appended, Entries
 from ..trace import Crash, Open, Record, Sent, Step, Trace
-from .ordering import Job, Key, NoRun, Shelf, order
+from .ordering import Job, Key, NoRun, Shelf, order, unseen
 
 __all__ = ["NoRun", "live", "merge"]
 
@@ -134,7 +134,7 @@ class Merge:
 
     def see(self, shelf: Shelf) -> None:
         """What stood in a list, as far as anybody knew."""
-        found, end = dict(enumerate(shelf.things)), 1
+        found = dict(enumerate(shelf.things))
         for key, answers in shelf.heard.items():
             for reply, _ in answers:
                 shown = list[tuple[int, Any]]()
@@ -142,8 +142,6 @@ class Merge:
                     shown = list(enumerate(reply.entries, reply.after))
                 elif reply.done and reply.position is not None:
                     shown = [(reply.position, reply.entry)]
-                elif not reply.done:  # something else stood there
-                    end = max(end, shelf.asked[key][1].at + 1)
                 for position, thing in shown:
                     if found.setdefault(position, thing) != thing:
                         who = self.names[key[0]]
@@ -151,14 +149,14 @@ class Merge:
                             f"two orders: {who} saw another entry {position} of {shelf.name} than "
                             "others, or than before"
                         )
-        end = max(end, max(found) + 1)
-        shelf.things = [found.get(n, f"nobody saw what is here: {n}") for n in range(end)]
+        end = max(found) + 1
+        shelf.things = [found.get(n, unseen(n)) for n in range(end)]
 
     def land(self, shelf: Shelf) -> None:
         """One append for each position. Whose it was, an answer says, or else the entry."""
         sure, waiting = self.senders(shelf)
         before: Job | None = None
-        shelf.appends = [None]
+        shelf.appends = [Job(self.now)]
         for position, thing in enumerate(shelf.things[1:], 1):
             key = sure.get(position)
             fits = waiting.get(thing, []) if key is None else []
@@ -198,11 +196,11 @@ class Merge:
     def served(self, shelf: Shelf, key: Key, reply: Any) -> Job:
         """What the list did when it gave this answer."""
         sender, request = shelf.asked[key]
-        end = 1
+        end, avoids = 1, None
         if isinstance(reply, Entries):
             end = reply.after + len(reply.entries)
         elif not reply.done:
-            end = request.at + 1
+            avoids = request.at
         elif (mine := self.appended(shelf, key, reply)) is not None:
             mine.reply = reply
             return mine
@@ -210,8 +208,9 @@ class Merge:
             request = Amiss(request)
         job = Job(sender.at, name=shelf.name, event=request, key=key, reply=reply)
         sender.before(job)
-        if end > 1 and end <= len(shelf.appends) and (last := shelf.appends[end - 1]):
-            last.before(job)
+        if 1 < end <= len(shelf.appends):
+            shelf.appends[end - 1].before(job)
+        job.avoids = avoids
         job.shows = end if isinstance(reply, Entries) else None
         shelf.others.append(job)
         return job

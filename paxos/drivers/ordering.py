@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..protocol.lists import List
+from ..protocol.messages import Append
 
 Key = tuple[int, int]  # of a request: (life, its id in the file of that life)
 
@@ -30,6 +31,7 @@ class Job:
     position: int = 0  # an append: where; 0: it is none
     shows: int | None = None  # a fetch: up to which position
     behind: bool = False  # and there was more
+    avoids: int | None = None  # an append that was refused: this was not the end
     waits: int = 0  # for so many jobs
     then: list["Job"] = field(default_factory=list)
 
@@ -46,7 +48,7 @@ class Shelf:
     things: list[Any]  # as far as anybody knew, in the end
     asked: dict[Key, tuple[Job, Any]] = field(default_factory=dict)  # who asked, and for what
     heard: dict[Key, list[tuple[Any, list[Job]]]] = field(default_factory=dict)  # an answer, when
-    appends: list[Job | None] = field(default_factory=list)  # by position; there is none of entry 0
+    appends: list[Job] = field(default_factory=list)  # by position; that of entry 0 is none
     landed: dict[Key, Job] = field(default_factory=dict)  # the same, by whose they are
     others: list[Job] = field(default_factory=list)  # whatever else it did
     state: List = field(default_factory=lambda: List(()))  # on the way
@@ -54,7 +56,7 @@ class Shelf:
 
     @property
     def jobs(self) -> list[Job]:
-        return [*(one for one in self.appends if one), *self.others]
+        return [*self.appends[1:], *self.others]
 
 
 def order(
@@ -69,7 +71,8 @@ def order(
     foresee(shelves, jobs, tick)
     ready = [(job.at, number, job) for number, job in enumerate(jobs) if not job.waits]
     heapq.heapify(ready)
-    number, held = len(jobs), dict[str, Job]()  # the next entry of a list, if it waits
+    number = left = len(jobs)
+    held = dict[str, Job]()  # the next entry of a list, if it waits
     while ready or held:
         if ready:
             job = heapq.heappop(ready)[2]
@@ -79,7 +82,10 @@ def order(
         else:  # let as few services be behind as can be
             job = min(held.values(), key=lambda one: shelves[one.name].unseen[one.position])
             del held[job.name]
+        if job.avoids is not None and too_early(job, shelves[job.name], happen):
+            continue
         happen(job)
+        left -= 1
         if job.shows is not None and not job.behind:
             shelves[job.name].unseen[job.shows] -= 1
             if (held_up := held.get(job.name)) and not shelves[job.name].unseen[held_up.position]:
@@ -90,6 +96,24 @@ def order(
             if not other.waits:
                 number += 1
                 heapq.heappush(ready, (other.at, number, other))
+    if left:
+        raise NoRun("no order fits: a list refused what stood at its end")
+
+
+def too_early(job: Job, shelf: Shelf, happen: Callable[[Job], None]) -> bool:
+    """Must a refused append wait, since its place is the end now? If nobody saw what came, something did."""
+    if job.avoids != len(shelf.state.things):
+        return False
+    if job.avoids < len(shelf.appends):
+        shelf.appends[job.avoids].before(job)
+        return True
+    happen(Job(job.at, name=job.name, event=Append(unseen(job.avoids))))
+    return False
+
+
+def unseen(position: int) -> str:
+    """In the place of an entry that nobody saw."""
+    return f"nobody saw what is here: {position}"
 
 
 def foresee(shelves: dict[str, Shelf], jobs: list[Job], tick: int) -> None:
