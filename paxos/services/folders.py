@@ -62,7 +62,7 @@ def mirror(path: Path) -> str | None:
         with contextlib.suppress(OSError):
             if any(SYNC_DATABASE.fullmatch(one.name) for one in folder.glob(".*sync_*.db")):
                 return "Nextcloud or ownCloud"
-            if "user.drive.id" in os.listxattr(folder):
+            if "user.drive.id" in getattr(os, "listxattr", lambda _: ())(folder):  # Linux only
                 return "Google Drive"
     return None
 
