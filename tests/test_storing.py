@@ -52,6 +52,17 @@ def test_a_list_that_keeps_its_word_is_not_refuted_and_never_said_to_be_right(ca
     assert "paxos: race\n" in err
 
 
+@pytest.mark.parametrize("names", [20, pytest.param(200, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("url", ["memory:", "file://{}/list", "sqlite://{}/list.db"])
+def test_our_own_lists_are_not_refuted(url, names, tmp_path):
+    count = 4 if names == 20 else 8
+    report = conformance.examine(url.format(tmp_path), processes=count, names=names)
+    assert {name: report.verdicts[name].evidence[:3] for name in report.refuted} == {}
+    assert not report.cut and not report.errors
+    for name in set(PROMISES) - {"once"}:  # in memory nothing is ever on its way
+        assert report.verdicts[name].tries, name
+
+
 def test_an_append_that_vanishes_is_refuted_with_evidence(monkeypatch, capsys):
     append = Memory.append
 
