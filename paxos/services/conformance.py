@@ -27,6 +27,7 @@ from .registry import OFFERS, open_list
 from .trials import Opener, Plan
 
 Tell = Callable[[str, float], None]
+LAST = 5.0  # seconds: without a look at the end nothing is known of what was acknowledged
 WEIGHTS = {"alone": 2, "race": 8, "crowd": 4, "lost": 4, "killed": 2, "large": 4, "last": 3}
 
 
@@ -65,11 +66,16 @@ class Suite:
             rest = list(WEIGHTS.values())[list(WEIGHTS).index(name) :]
             now = time.monotonic()
             end = now + max(0.0, self.end - now) * weight / sum(rest)
+            if now >= self.end:
+                self.cut.append(name)
+                if name != "last":
+                    continue
+                end = now + LAST
             plan = Plan(name, end=end, pause=self.pause(), known=self.known())
             if name == "alone":
                 self.trial([replace(plan, names=names)], 40)
                 if self.wrong():
-                    self.trial([replace(plan, trial="last", end=end + 5)], 1)
+                    self.trial([replace(plan, trial="last", end=end + LAST)], 1)
                     break  # wrong even so: what many find would tell nothing new
             elif name == "race":
                 self.trial([replace(plan, names=names)] * count, 2 * names * count)

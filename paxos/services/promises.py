@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, combinations
 from typing import Literal
 
 PROMISES = {
@@ -15,7 +15,7 @@ PROMISES = {
     "changes": "What has been seen at a position stays there",
     "stays": "What was acknowledged is in the list",
     "position": "What was acknowledged stands at the position that was told",
-    "winner": "No two writers are told that they have the same position",
+    "winner": "Of those who append at the same time no two are told the same position",
     "once": "What got no answer is in the list once, or never",
     "refused": "What was refused is not in the list",
     "at": "An append at one position is made at the end, and there, or not at all",
@@ -208,15 +208,16 @@ class Judge:
         """What was acknowledged is there, where it was said to be, and alone."""
         names = ("stays", "position", "winner", "at")
         stays, position, winner, at = (self.verdicts[one] for one in names)
-        holders = defaultdict[int | None, list[str]](list)
+        holders = defaultdict[int | None, list[Tried]](list)
         wanted = Counter(one.at for one in self.tried if one.at is not None)
         winner.tries += sum(count > 1 for count in wanted.values())
         for one in self.told:
             stays.tries += 1
             position.tries += 1
-            holders[one.position].append(one.key)
-        for where, keys in holders.items():
-            if len(keys) > 1:
+            holders[one.position].append(one)
+        rivals = {where: at_once(its) for where, its in holders.items()}
+        for where, keys in rivals.items():
+            if keys:
                 winner.no(f"{len(keys)} writers were told that they have position {where}")
         for one in self.told:
             its = self.where.get(one.key, set())
@@ -226,7 +227,7 @@ class Judge:
                 continue
             elif its and one.position not in self.moved:
                 position.no(f"entry {one.key} is at {min(its)}, and {one.position} was told")
-            elif not its and len(holders[one.position]) == 1:
+            elif not its and one.key not in rivals[one.position]:
                 stays.no(f"entry {one.key}, acknowledged at position {one.position}, is not there")
 
     def later(self) -> None:
@@ -252,6 +253,13 @@ class Judge:
                 mine = any(time < read.begun and it > end for time, it in own[read.who])
                 whose = "its own append" if mine else "an append of another"
                 fresh.no(f"a fetch ended at {end} after {whose} at {needed - 1} was acknowledged")
+
+
+def at_once(them: list[Tried]) -> set[str]:
+    """Those of these appends that were under way at the same time as another of them."""
+    pairs = combinations(them, 2)
+    both = ({a.key, b.key} for a, b in pairs if a.begun < b.ended and b.begun < a.ended)
+    return set[str]().union(*both)
 
 
 def quantiles(events: Iterable[Event]) -> Mapping[str, tuple[int, float, float, float]]:

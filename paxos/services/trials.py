@@ -159,6 +159,7 @@ async def alone(seat: Seat, door: AppendOnlyList) -> None:
             seat.check("at", False, f"the only writer was refused position {tried.at}, the end")
         found = await seat.fetch(door)
         end = max(len(found or ()), end, -1 if tried.position is None else tried.position + 1)
+        sure = sure and found is not None and len(found) == end
     found = await seat.fetch(door)
     if found is not None:
         await cursors(seat, door, found)
@@ -173,18 +174,26 @@ async def cursors(seat: Seat, door: AppendOnlyList, keys: tuple[str, ...]) -> No
     for after in sorted({0, 1, len(keys) // 2, max(0, len(keys) - 1), len(keys), len(keys) + 1}):
         if (found := await seat.fetch(door, after, note=False)) is None:
             continue
-        same = all(a == b for a, b in zip(found, keys[after:], strict=False))
-        right = same and not set(found) & set(keys[:after])
-        seat.check("cursor", right, f"fetch({after}) is not the list of {len(keys)} from there on")
+        said = f"fetch({after}) is not the list of {len(keys)} from there on"
+        seat.check("cursor", follows(keys, after, found), said)
+
+
+def follows(keys: tuple[str, ...], after: int, found: tuple[str, ...]) -> bool:
+    """May this be the list from a position on? Either of the two may be late."""
+    before, rest = keys[:after], keys[after:]
+    if found and not rest and set(found) <= set(before):
+        return False
+    return all(a == b for a, b in zip(found, rest, strict=False))
 
 
 async def limits(seat: Seat, door: AppendOnlyList) -> None:
     """What no list takes is refused, and it is said whose fault that is."""
     sizes = [0, door.limit + 1] if door.limit < 64 << 20 else [0]
     for size in sizes:
+        raw = made(seat.run, f"{seat.who}.{size}-bytes", size) if size else b""
         try:
             async with asyncio.timeout(max(0.01, seat.left())):
-                position = await door.append(bytes(size))
+                position = await door.append(raw)
         except ServiceError as error:
             said = f"an entry of {size:,} bytes is said to be the fault of the {error.blame}"
             seat.check("limits", error.blame == "caller", said)
@@ -277,10 +286,8 @@ async def again(seat: Seat, door: AppendOnlyList) -> None:
         return
     keys = await seat.fetch(door)
     if keys is not None:
-        mine = keys[seat.plan.known :]
-        same = all(a == b for a, b in zip(found, mine, strict=False))
         said = f"in a new process, fetch({seat.plan.known}) is not the list from there on"
-        seat.check("cursor", same and not set(found) & set(keys[: seat.plan.known]), said)
+        seat.check("cursor", follows(keys, seat.plan.known, found), said)
     await seat.append(door)
     await seat.fetch(door, seat.plan.known)
 
