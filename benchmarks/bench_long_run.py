@@ -24,13 +24,16 @@ def results(run: Told) -> dict[str, object]:
     clients = {name: [] for name in NAMES}
     for name, start, end, killed in run.lives:
         clients[name].append([round(start, 3), round(end, 3), killed])
-    grown = run.grown[:: max(1, len(run.grown) // 200)] + run.grown[-1:]
+    decided_at, before = list[float](), 0
+    for when, count in run.grown:
+        decided_at += [when] * (count - before)
+        before = count
     assert run.found
     return {
         "took": round(run.took, 3),
         "services": services,
         "clients": clients,
-        "grown": grown,
+        "decided_at": decided_at,
         "asked": run.entries,
         "decided": run.found.decided,
         "records": run.found.records,
