@@ -46,6 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     about = "end then, with what was seen; default 600, or 7,200 if thorough"
     flag("--timeout", type=float, metavar="SECONDS", help=about)
     flag("--report", metavar="FILE", help="write a dated report there, without names of yours")
+    flag("--with-url", action="store_true", help="put the URL into the report, but not its query")
     check.set_defaults(act=do_check)
 
 
@@ -62,7 +63,12 @@ def do_list(options: argparse.Namespace) -> int:
             (programs if program else extras).add(one.needs[1:] if program else one.extra)
         shown = one.shown.removesuffix(" of documented meaning").removesuffix(" only")
         print(row(one.example, one.primitive, shown, "missing" if absent else "installed"))
-    print(f"\n{SHOWN}")
+    print(f"\n{SHOWN}\n\nextras of pip, and credentials in the environment:")
+    for one in OFFERS.values():
+        if one.extra or one.credentials:
+            extra = f"[{one.extra}]" if one.extra else ""
+            print(f"  {one.scheme:13}{extra:11} {one.credentials}".rstrip())
+    print()
     if extras:
         print(f"what is missing: pip install 'passive-paxos[{','.join(sorted(extras))}]'")
     for it in sorted(programs):
@@ -105,7 +111,8 @@ def do_check(options: argparse.Namespace) -> int:
     if report.scheme not in OURS:
         say(f"what was written is in {report.place}: remove it when you need it no more")
     if options.report is not None:
-        write(Path(options.report), markdown(report))
+        url = options.url.partition("?")[0] if options.with_url else ""
+        write(Path(options.report), markdown(report, url))
     if report.refuted:
         return 1
     if not report.verdicts["stays"].tries:
@@ -140,12 +147,12 @@ def told(report: "Report") -> list[str]:
     return lines
 
 
-def markdown(report: "Report") -> str:
-    """A report for others. It names the kind of service only: no place, no message of an error."""
+def markdown(report: "Report", url: str = "") -> str:
+    """A report for others. Without a URL it names no place; and it repeats no message of an error."""
     from .services.promises import PROMISES
 
     today = datetime.datetime.now(datetime.UTC).date()
-    lines = [f"# `{report.scheme}:` on {today}", ""]
+    lines = [f"# `{report.scheme}:` on {today}", "", *([f"- <{url}>"] if url else [])]
     uses = [f"- {name} {version}" for name, version in report.versions.items()]
     lines += [f"- passive-paxos {__version__}", *uses, f"- machine {platform.machine()}"]
     lines.append(f"- {report.processes} processes, {report.names} names, {report.seconds:.0f} s")

@@ -3,10 +3,12 @@
 import breaking
 import pytest
 
+from paxos.cli import main
 from paxos.services import crews
 from paxos.services.conformance import examine
 from paxos.services.contract import ServiceError
 from paxos.services.promises import PROMISES, Checked, Judge, Read, Tried, key_of, made
+from paxos.services.registry import OFFERS
 
 BROKEN = [kind for kind in breaking.KINDS.values() if kind.promise]
 FEW = {"processes": 3, "names": 30, "seconds": 60}
@@ -89,6 +91,33 @@ def test_what_cannot_be_tried_is_said_whose_fault_it_is(url, options, blame):
     with pytest.raises(ServiceError) as refused:
         examine(url, **options)
     assert refused.value.blame == blame
+
+
+# What the command adds: a URL only for whoever asks for it, and what each service needs.
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_report_has_the_url_only_if_asked_and_never_its_query(asked, tmp_path, capsys):
+    file = tmp_path / "report.md"
+    words = ["memory:mine?key=secret", "--processes", "2", "--names", "2", "--report", str(file)]
+    assert main(["service", "check", *words, *(["--with-url"] if asked else [])]) == 0
+    text = file.read_text()
+    assert ("- <memory:mine>\n" in text) == asked == ("mine" in text)
+    assert "secret" not in text
+
+
+def test_the_list_of_services_says_which_extra_and_which_credentials_each_needs(capsys):
+    assert main(["service", "list"]) == 0
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    for one in OFFERS.values():
+        extra = f"[{one.extra}]" if one.extra else ""
+        needs = " ".join(filter(None, (extra, one.credentials)))
+        said = [
+            " ".join(rest[0].split())
+            for scheme, *rest in filter(None, lines)
+            if scheme == one.scheme
+        ]
+        assert said == ([needs] if needs else [])
 
 
 # The judge, on histories made by hand.
