@@ -136,6 +136,25 @@ def test_git_sees_a_position_that_was_changed_behind_its_back(tmp_path):
     tell(run())
 
 
+def test_git_begins_again_where_its_first_call_was_cancelled(tmp_path):
+    url = f"git+file://{tmp_path}/r.git"
+
+    async def run():
+        async with open_list(url) as maker:
+            await maker.create()
+        async with open_list(url) as its:
+            for turns in range(1, 4):
+                call = asyncio.create_task(its.fetch())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                call.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await call
+            assert await its.fetch() == []
+
+    tell(run())
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

@@ -114,9 +114,9 @@ class Git(Numbered):
 
     async def run(self, *arguments: str, given: bytes = b"") -> tuple[int, bytes, str]:
         """Run git in our copy, with the patience of this list."""
-        if not self.begun:
-            self.begun = True
+        if not self.begun and arguments[0] != "init":
             await self.run("init", "--quiet", "--bare", ".")
+            self.begun = True  # not before: whoever is cancelled in it must begin again
         settings = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_DIR": str(self.folder)}
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(

@@ -55,6 +55,9 @@ class Handler(BaseHTTPRequestHandler):
     def handle_one(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
+        if len(body) < length:  # who asked has gone, in the middle of it
+            self.close_connection = True
+            return
         if self.headers.get("Transfer-Encoding") == "chunked":
             body = chunks(self.rfile)
         parts = urlsplit(self.path)
