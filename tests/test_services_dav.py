@@ -174,11 +174,16 @@ class Liar(BaseHTTPRequestHandler):
     protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
     answers: ClassVar[dict] = {}  # method -> status
     names: ClassVar[dict] = {}
+    asked: ClassVar[list] = []
 
     def handle_one(self):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         status, said = self.answers.get(self.command, 201), b""
+        self.asked.append(self.command)
+        if not status:  # gone without an answer
+            self.close_connection = True
+            return
         if self.command == "PUT":
             self.names[self.path] = body
         if self.command == "MOVE":
@@ -202,7 +207,7 @@ class Liar(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def liar():
-    Liar.answers, Liar.names = {}, {}
+    Liar.answers, Liar.names, Liar.asked = {}, {}, []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Liar)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"webdav+http://127.0.0.1:{server.server_port}/x"
@@ -249,5 +254,41 @@ def test_an_answer_that_says_nothing_is_looked_up(liar):
         async with open_list(liar) as its:
             assert await its.append(b"one", at=0) == 0
             assert await its.fetch() == [b"one"]
+
+    tell(run())
+
+
+def test_a_draft_that_cannot_be_removed_does_not_make_an_append_certain(liar):
+    Liar.answers |= {"MOVE": 500, "DELETE": 0}  # moved, and then the server is gone
+
+    async def run():
+        async with open_list(liar) as its:
+            with pytest.raises(ServiceError) as said:
+                await its.put(its.name(0), b"one")
+            assert said.value.unsure
+
+    tell(run())
+
+
+def test_a_draft_is_left_where_its_move_may_still_be_made(liar):
+    Liar.answers["MOVE"] = 504
+
+    async def run():
+        async with open_list(liar) as its:
+            with pytest.raises(ServiceError) as said:
+                await its.put(its.name(0), b"one")
+            assert said.value.unsure
+            assert "DELETE" not in Liar.asked
+
+    tell(run())
+
+
+def test_git_takes_no_number_in_a_url_for_a_refusal(tmp_path):
+    async def run():
+        async with open_list(f"git+file://{tmp_path}/r.git") as its:
+            error = its.failed("fatal: unable to access 'http://127.0.0.1:40345/x.git/': reset")
+            assert (error.blame, error.retry) == ("network", True)
+            error = its.failed("fatal: ...: The requested URL returned error: 403")
+            assert error.blame == "credentials"
 
     tell(run())

@@ -20,7 +20,7 @@ from .contract import Numbered, ServiceError
 
 REFS, NUMBER = "refs/paxos", re.compile(r"[0-9]{20}")
 GONE = ("not found", "does not exist", "does not appear to be", "not a git repository")
-DENIED = ("Authentication failed", "could not read Username", "Permission denied", "403")
+DENIED = ("Authentication failed", "could not read Username", "Permission denied", "error: 403")
 
 
 class Git(Numbered):

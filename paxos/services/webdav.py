@@ -9,6 +9,7 @@ The answer of a refusal differs from server to server, so anything but *created*
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ from .contract import Numbered, ServiceError
 
 NUMBER, ENTRY = re.compile(r"[0-9]{20}"), "entry"
 RACES, RACERS = 3, 6  # of the test in `check`
+MAYBE = (408, 502, 503, 504)  # who says so has not waited for the end: the MOVE may still be made
 USER, PASSWORD = "WEBDAV_USER", "WEBDAV_PASSWORD"
 
 
@@ -117,12 +119,22 @@ class WebDAV(Numbered):
             raise self.failed(answer)
         if answer.status_code == 204:
             raise self.ignored("it replaced what stood there")
-        await self.ask("DELETE", f"{draft}/")
+        if answer.status_code not in MAYBE:
+            await self.discard(draft)
         if answer.status_code == 412:
             return False
         raise ServiceError(
             f"{self.base}: {answer.status_code} to a MOVE", "service", True, unsure=True
         )
+
+    async def discard(self, draft: str) -> None:
+        """Remove what was not moved.
+
+        Never while the MOVE may go on: it would move an empty collection, and nobody could read or take
+        that number. And a failure here says nothing about the MOVE.
+        """
+        with contextlib.suppress(ServiceError):
+            await self.ask("DELETE", f"{draft}/")
 
     async def get(self, name: str) -> bytes | None:
         answer = await self.ask("GET", f"/{name}/{ENTRY}")
