@@ -331,6 +331,9 @@ def _check_record(newest: Record, header: Header, known: set[int | str]) -> None
         raise TraceError(f"message {id} was never sent")
     if isinstance(newest, Open) or (isinstance(newest, Step) and newest.state is not None):
         _check_state(newest.state, header.protocol, nodes[newest.node])
+        lists = {name for name, role in header.nodes if role == "list"}
+        if hasattr(newest.state, "views") and dict(newest.state.views).keys() != lists:
+            raise TraceError(f"{newest.node!r} must have one view of each list")
     if isinstance(newest, Step):
         _check_step(newest, known, PROTOCOLS[header.protocol])
     named = {one.to for one in getattr(newest, "sent", ())}
