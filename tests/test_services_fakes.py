@@ -92,13 +92,16 @@ def test_a_list_is_read_as_it_was_written(kind):
 @pytest.mark.parametrize("seed", range(2))
 def test_every_client_sees_the_true_log_whatever_goes_wrong(kind, seed):
     make, _, more = FAKES[kind]
-    with make(seed, **FAULTS, **more) as fake:
-        url = url_of(kind, fake)
-        views, told = tell(race(lambda: quick(open_list(url)), seed=seed))
-    assert not wrong(log(fake), views, told)
-    assert len(told) > 12, "most get through"
     kinds = {"too many", "error before", "error after", "dropped after", "late", *more}
-    assert kinds <= fake.struck.keys(), "a fault that never strikes tests nothing"
+    for again in range(10):  # which fault strikes whom depends on who is faster
+        with make(seed + 100 * again, **FAULTS, **more) as fake:
+            url = url_of(kind, fake)
+            views, told = tell(race(lambda url=url: quick(open_list(url)), seed=seed))
+        assert not wrong(log(fake), views, told)
+        assert len(told) > 12, "most get through"
+        if not (kinds := kinds - fake.struck.keys()):
+            break
+    assert not kinds, "a fault that never strikes tests nothing"
 
 
 @KINDS

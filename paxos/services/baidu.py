@@ -12,6 +12,7 @@ services here it is the one to trust least. Shown on a fake of what clients say,
 import asyncio
 import hashlib
 import json
+import logging
 import os
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -24,6 +25,7 @@ PAN, PCS, LOGIN = "https://pan.baidu.com", "https://d.pcs.baidu.com", "https://o
 CREDENTIALS = "BAIDU_TOKEN, or BAIDU_REFRESH_TOKEN, BAIDU_APP_KEY and BAIDU_APP_SECRET"
 TAKEN, MISSING = (-8, 31061), (-9, 31066)
 EXPIRED, BUSY = (-6, 110, 111, 31045), (31034, 31326, -65)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells URLs, and the token is in them
 AGENT = {"User-Agent": "pan.baidu.com"}  # asked for by the servers of content
 
 

@@ -141,7 +141,7 @@ class Box(Numbered):
             return await self.aside(what)
         except BoxAPIError:
             raise
-        except BoxSDKError:
+        except (BoxSDKError, requests.RequestException):  # the second where an answer breaks off
             raise ServiceError("Box: no answer", "network", retry=True, unsure=unsure) from None
 
     def failed(self, error: BoxAPIError, unsure: bool = False) -> ServiceError:

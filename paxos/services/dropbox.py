@@ -90,14 +90,17 @@ class Dropbox(Numbered):
         return True
 
     async def get(self, name: str) -> bytes | None:
+        def download() -> bytes:
+            _, answer = self.client.files_download(f"{self.folder}/{name}")
+            with answer:
+                return bytes(answer.content)
+
         try:
-            _, answer = await self.call(self.client.files_download, f"{self.folder}/{name}")
+            return await self.call(download)
         except exceptions.ApiError as error:
             if error.error.is_path() and error.error.get_path().is_not_found():
                 return None
             raise self.failed(error) from None
-        with answer:
-            return bytes(answer.content)
 
     async def hint(self) -> int:
         self.requests, self.trips = self.requests + 1, self.trips + 1

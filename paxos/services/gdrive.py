@@ -15,6 +15,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from http.client import HTTPException  # where an answer breaks off
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -174,7 +175,7 @@ class Drive(Numbered):
             raise
         except GoogleAuthError:
             raise ServiceError(f"Drive denies access: see {CREDENTIALS}", "credentials") from None
-        except (OSError, httplib2.HttpLib2Error, EOFError) as error:
+        except (OSError, httplib2.HttpLib2Error, HTTPException, EOFError) as error:
             what_ = f"Drive: no answer ({type(error).__name__})"
             raise ServiceError(what_, "network", retry=True, unsure=unsure) from None
 
