@@ -1,22 +1,30 @@
 """The long run: clients that are killed, services that are stopped, and at the end one log.
 
-Eight processes append through three kinds of service: a folder, a database, and a WebDAV server. Each
-service in turn is taken away and brought back; clients are killed with SIGKILL, and come back as others.
+Eight processes append through three kinds of service: a folder, a database, and a WebDAV server, or one
+of objects. Each service in turn is taken away and brought back: files are renamed, a server is stopped
+and goes on, or is killed and started again. Clients are killed with SIGKILL, and come back as others.
 """
 
 import asyncio
+import contextlib
+import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count as counting
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dav_servers
+import object_servers
 from live_worker import acknowledged
 
 from paxos.client import open as open_log
@@ -40,7 +48,9 @@ class Told:
     found: Found | None = None
     log: list[str] = field(default_factory=list)
     trace: Trace | None = None
-    grown: list[tuple[float, int]] = field(default_factory=list)  # (when, entries decided)
+    decided: list[float] = field(default_factory=list)  # when each entry was
+    slots: int = 0
+    requests: dict[str, int] = field(default_factory=dict)  # that clients made of each service
 
 
 class Service:
@@ -50,9 +60,43 @@ class Service:
         self.name, self.url, self.down, self.up = name, url, down, up
 
 
+class Process:
+    """A server of ours. Its data outlives it. It is away in two ways, in turns: stopped, and killed."""
+
+    def __init__(self, server: object_servers.Server) -> None:
+        assert server.process
+        self.process, self.port = server.process, server.port
+        self.where, self.turn = Path(f"/proc/{self.process.pid}/cwd").readlink(), counting()
+        self.killed = False
+
+    def tell(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def down(self) -> None:
+        self.killed = next(self.turn) % 2 == 1
+        self.tell(signal.SIGKILL if self.killed else signal.SIGSTOP)
+
+    def up(self) -> None:
+        if not self.killed:
+            self.tell(signal.SIGCONT)
+            return
+        self.killed = False
+        self.process.wait()
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": self.where}
+        self.process = subprocess.Popen(self.process.args, start_new_session=True, **quiet)
+
+    def end(self) -> None:
+        self.tell(signal.SIGKILL)
+        self.process.wait()
+
+
+THIRD = {"WebDAV": dav_servers.nginx, "S3": lambda _: object_servers.seaweed()}
+
+
 @contextmanager
-def three(home: Path) -> Iterator[list[Service]]:
-    """A folder, a database and a WebDAV server, all of whose content outlives an outage."""
+def three(home: Path, third: str) -> Iterator[list[Service]]:
+    """A folder, a database and a server, all of whose content outlives an outage."""
     folder, base = home / "folder", home / "base.db"
     parts = [home / f"base.db{end}" for end in ("", "-wal", "-shm")]
 
@@ -68,21 +112,18 @@ def three(home: Path) -> Iterator[list[Service]]:
 
     root = home / "server"
     root.mkdir()
-    with dav_servers.nginx(root) as server:
-        assert server.process
-
-        def tell(number: int) -> None:
-            subprocess.run(["pkill", f"-{number}", "-s", str(server.process.pid)], check=False)
-
-        yield [
-            Service("folder", f"file://{folder}", lambda: away([folder]), lambda: back([folder])),
-            Service("SQLite", f"sqlite://{base}", lambda: away(parts), lambda: back(parts)),
-            Service(
-                *("WebDAV", server.at("log")),
-                lambda: tell(signal.SIGSTOP),
-                lambda: tell(signal.SIGCONT),
-            ),
-        ]
+    with THIRD[third](root) as server, mock.patch.dict(os.environ, server.variables):
+        process = Process(server)
+        try:
+            yield [
+                Service(
+                    *("folder", f"file://{folder}"), lambda: away([folder]), lambda: back([folder])
+                ),
+                Service("SQLite", f"sqlite://{base}", lambda: away(parts), lambda: back(parts)),
+                Service(third, server.at("log"), process.down, process.up),
+            ]
+        finally:
+            process.end()
 
 
 class Run:
@@ -192,41 +233,59 @@ class Run:
         if len({tuple(log) for log in logs}) != 1:
             raise RuntimeError("two readers have different logs")
         log = self.told.log = logs[0]
+        if len(set(log)) != len(log):
+            raise RuntimeError("an entry is in the log twice")
+        ours = re.compile(rf"({'|'.join(NAMES)})\.\d+\.\d+|the end")
+        if not all(ours.fullmatch(text) for text in log):
+            raise RuntimeError("an entry is in the log that nobody appended")
         for name in NAMES:
             acks = acknowledged(self.home, name)
-            if len({text.split(".")[1] for _, text in acks}) != self.count:
+            if sorted(int(text.split(".")[1]) for _, text in acks) != list(range(self.count)):
                 raise RuntimeError(f"{name} has {len(acks)} acknowledgements of {self.count}")
             for index, text in acks:
-                if log[index] != text or log.count(text) != 1:
-                    raise RuntimeError(f"{text} was acknowledged at {index} and is not there once")
+                if log[index] != text:
+                    raise RuntimeError(f"{text} was acknowledged at {index} and is not there")
         files = sorted(self.home.glob("*.ndjson"))
         texts = [one.read_text("utf-8") for one in files]
         traces = [loads(text, whole=False, states=False) for text in texts if "\n" in text]
         self.told.trace = merge([one for one in traces if one.records])
         self.told.found = verify(self.told.trace)
-        self.told.grown = self.grown(self.told.trace)
+        self.count_up(self.told.trace)
         return self.told
 
-    def grown(self, trace: Trace) -> list[tuple[float, int]]:
-        """When the first client was told of each slot, and how many entries that made."""
-        known, count, found = set[int](), 0, list[tuple[float, int]]()
+    def count_up(self, trace: Trace) -> None:
+        """When the first client was told of each entry, and what was asked of each service."""
+        slots, known, asked = set[int](), set[Any](), Counter[str]()
         for step in trace.steps():
+            asked.update(self.named[one.to] for one in step.sent if one.to in self.named)
             for effect in step.effects:
-                if isinstance(effect, Decide) and effect.value.slot not in known:
-                    known.add(effect.value.slot)
-                    count += len(effect.value.content)
-                    found.append((step.at / 1000 - self.clock, count))
-        return [(round(when, 3), many) for when, many in found if when < self.told.took]
+                if isinstance(effect, Decide):
+                    new = set(effect.value.content) - known
+                    known |= new
+                    slots.add(effect.value.slot)
+                    self.told.decided += [round(step.at / 1000 - self.clock, 3)] * len(new)
+        self.told.requests, self.told.slots = dict(asked), len(slots)
 
     async def read(self) -> list[list[str]]:
-        """The log, as three readers see it who have just been opened."""
+        """The log, as four readers see it who have just been opened, three of them without one service.
+
+        These append first: where only one of their two lists has a vote, because the other was away, that
+        slot may be decided or not, and nobody can tell by reading.
+        """
         urls, logs = [one.url for one in self.services], []
         async with open_log(*urls, name="last", trace=self.home / "last.ndjson") as log:
             end = await log.append("the end")
-        for number in range(3):
-            trace = self.home / f"reader{number}.ndjson"
-            async with open_log(*urls, name=f"reader{number}", trace=trace) as log:
+            await log.read()
+            names = {one.url: one.name for one in self.services}
+            while any(one.list is None for one in log.status()):
+                await asyncio.sleep(0.05)
+            self.named = {one.list: names[one.url] for one in log.status()}
+        for number in range(4):
+            some = [url for url in urls if number == 3 or url != urls[number]]
+            more: Any = {"trace": self.home / f"reader{number}.ndjson", "some": len(some) < 3}
+            async with open_log(*some, name=f"reader{number}", **more) as log:
                 logs.append([])
+                await log.append(f"reader.{number}.1")
                 async for entry in log:
                     logs[-1].append(entry.text)
                     if entry.index == end:
@@ -241,7 +300,8 @@ def long_run(
     seed: int = 1,
     kills: int = 12,
     limit: float = 120,
+    third: str = "WebDAV",
 ) -> Told:
     """Eight processes, `count` entries each, to the end. Raises where anything is not as it must be."""
-    with three(home) as services:
+    with three(home, third) as services:
         return Run(home, count, chunk, seed, kills).run(services, limit)

@@ -35,17 +35,30 @@ def test_eight_processes_agree_through_three_services_that_come_and_go(tmp_path)
     assert {name for name, _, _ in run.outages} == {"folder", "SQLite", "WebDAV"}
     killed = sum(killed for *_, killed in run.lives)
     assert killed >= 8, "the killing must have been in earnest"
-    assert run.found.decided == len(run.log) and not run.found.unseen
+    assert run.found.decided == len(run.log) + 4 and not run.found.unseen
     assert sum(isinstance(one, Crash) for one in run.trace.records) >= killed
     again = loads(dumps(run.trace), states=False)
     assert verify(again) == run.found
+    assert len(run.decided) == run.found.decided and run.decided == sorted(run.decided)
+    assert all(run.requests.values()) and len(run.requests) == 3
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(20))
 def test_many_long_runs(tmp_path, seed):
     run = long_run(tmp_path, count=125, seed=seed, kills=20)
-    assert run.found.decided == len(run.log)
+    assert run.found.decided == len(run.log) + 4
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(5))
+def test_long_runs_with_a_server_of_objects(tmp_path, seed):
+    pytest.importorskip("obstore", reason="the client library of S3 is not installed")
+    try:
+        run = long_run(tmp_path, count=125, seed=seed, kills=20, third="S3")
+    except object_servers.Missing as why:
+        unavailable(str(why))
+    assert run.found.decided == len(run.log) + 4
 
 
 MOMENTS = [
