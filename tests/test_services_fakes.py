@@ -1,6 +1,6 @@
-"""Box, Drive, OneDrive and Baidu, against fakes of documented meaning, with faults on purpose.
+"""Dropbox, Box, Drive, OneDrive and Baidu, against fakes of documented meaning, with faults on purpose.
 
-Box and Drive by their official client libraries. Nothing here is evidence about a service.
+Dropbox, Box and Drive by their official client libraries. Nothing here is evidence about a service.
 """
 
 import asyncio
@@ -8,14 +8,17 @@ import asyncio
 import pytest
 
 pytest.importorskip("httpx", reason="the client library of OneDrive and Baidu is not installed")
+pytest.importorskip("dropbox", reason="the client library of Dropbox is not installed")
 pytest.importorskip("box_sdk_gen", reason="the client library of Box is not installed")
 pytest.importorskip("googleapiclient", reason="the client library of Drive is not installed")
 
 from fakes import baidu as fake_baidu
 from fakes import box as fake_box
 from fakes import drive as fake_drive
+from fakes import dropbox as fake_dropbox
 from fakes import onedrive as fake_onedrive
 from fakes.judge import FAULTS, race, wrong
+from sequence import sequence
 
 from paxos.services import gdrive
 from paxos.services.baidu import Baidu
@@ -24,12 +27,13 @@ from paxos.services.onedrive import OneDrive
 from paxos.services.registry import open_list
 
 FAKES = {
+    "dropbox": (fake_dropbox.Dropbox, "dropbox:///log", {}),
     "box": (fake_box.Box, "box:///0", {"reserved": 0.05}),
     "gdrive": (fake_drive.Drive, "gdrive:///{}", {}),
     "onedrive": (fake_onedrive.OneDrive, "onedrive:///log", {"modified": 0.05}),
     "baidu": (fake_baidu.Baidu, "baidu:///apps/paxos/log", {}),
 }
-TOKENS = ("BOX_TOKEN", "GDRIVE_TOKEN", "ONEDRIVE_TOKEN", "BAIDU_TOKEN")
+TOKENS = ("DROPBOX_TOKEN", "BOX_TOKEN", "GDRIVE_TOKEN", "ONEDRIVE_TOKEN", "BAIDU_TOKEN")
 KINDS = pytest.mark.parametrize("kind", FAKES)
 
 
@@ -71,21 +75,8 @@ def tell(what):
 @KINDS
 def test_a_list_is_read_as_it_was_written(kind):
     entries = [b"entry %d" % number for number in range(21)] + [b"x\0" * (1 << 18)]
-
-    async def run(url):
-        async with open_list(url) as its:
-            await its.create()
-            await its.check()
-            assert await its.fetch() == []
-            assert [await its.append(one) for one in entries] == list(range(22))
-        async with open_list(url) as its:
-            assert await its.fetch(20) == entries[20:]
-            assert await its.append(b"end") == 22
-            assert await its.fetch() == [*entries, b"end"]
-
     with FAKES[kind][0]() as fake:
-        tell(run(url_of(kind, fake)))
-        assert log(fake) == [*entries, b"end"]
+        assert tell(sequence(url_of(kind, fake), entries)) == log(fake)
 
 
 @KINDS

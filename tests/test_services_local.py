@@ -8,8 +8,9 @@ import sys
 import time
 
 import pytest
+from sequence import sequence
 
-from paxos.services.contract import NotTheEnd, ServiceError
+from paxos.services.contract import ServiceError
 from paxos.services.folders import DRAFT, mirror
 from paxos.services.registry import open_list
 
@@ -28,24 +29,7 @@ def tell(what):
 
 @EVERY
 def test_a_list_is_read_as_it_was_written(url):
-    entries = [b"entry %d" % number for number in range(101)] + [b"x\0" * (1 << 19)]
-
-    async def run():
-        async with open_list(url) as its:
-            await its.create()
-            await its.check()
-            assert await its.fetch() == []
-            assert [await its.append(one) for one in entries] == list(range(102))
-            with pytest.raises(NotTheEnd):
-                await its.append(b"late", at=101)
-            with pytest.raises(NotTheEnd):
-                await its.append(b"early", at=103)
-            assert await its.append(b"end", at=102) == 102
-        async with open_list(url) as its:
-            assert await its.fetch(100) == [*entries[100:], b"end"]
-            assert await its.append(b"more") == 103
-
-    tell(run())
+    tell(sequence(url, [b"entry %d" % number for number in range(101)] + [b"x\0" * (1 << 19)]))
 
 
 @EVERY

@@ -4,6 +4,7 @@ Whoever knows the version writes at once, and reads again only if somebody else 
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from contextlib import closing
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from paxos.services.sqlite import SQLite
 NAME = "register"
 
 
-class Register:
+class Register(ABC):
     """One client's door to it. `requests` counts; they are one after the other."""
 
     def __init__(self, url: str) -> None:
@@ -37,11 +38,13 @@ class Register:
     its: Any  # the list whose store it is
     version: Any
 
+    @abstractmethod
     async def read(self) -> None:
-        raise NotImplementedError
+        """Learn the version that stands there."""
 
+    @abstractmethod
     async def swap(self, value: str) -> bool:
-        raise NotImplementedError
+        """Write, if the version is still the one that we know."""
 
 
 class Linked(Register):

@@ -7,6 +7,7 @@ test can see that none was idle.
 import json
 import random
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class Fake:
+class Fake(ABC):
     """A service of one account. A subclass says what a request is, and what comes of it."""
 
     token = "good"
@@ -174,8 +175,9 @@ class Fake:
         self.expired = False  # the next token is a new one
         return reply(401, {"error": {"code": "InvalidAuthenticationToken", "message": "expired"}})
 
+    @abstractmethod
     def route(self, request: Request) -> tuple[str, Callable[[], Answer]]:
-        raise NotImplementedError
+        """What is asked, and what carries it out."""
 
     # What is committed.
 
